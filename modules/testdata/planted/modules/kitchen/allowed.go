@@ -1,0 +1,3 @@
+package planted
+
+import _ "kerf/platform/bus"

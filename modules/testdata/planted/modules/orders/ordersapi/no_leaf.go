@@ -1,0 +1,3 @@
+package planted
+
+import _ "kerf/modules/kitchen/kitchenapi"
