@@ -14,7 +14,6 @@ import (
 )
 
 // After a change of Small, write its day anew with: go run ./cmd/simulate -make cmd/simulate/day/small
-
 func TestTheShippedDayIsWhatItsGeneratorMakes(t *testing.T) {
 	made := t.TempDir()
 	if err := Small(DefaultSeed).Write(made); err != nil {
