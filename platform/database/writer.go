@@ -1,0 +1,416 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kerf/platform/fault"
+)
+
+const (
+	// maxGroup and maxHold bound how many commands share a commit, and how long the first one waits for the last one to join.
+	maxGroup = 256
+	maxHold  = 5 * time.Millisecond
+	// maxWaiting bounds the commands that wait; who comes later waits to wait.
+	maxWaiting = 1024
+	// walLimit is the size in bytes from which the log is cut, though readers may have to be waited for.
+	walLimit = 64 << 20
+	// walCheck is after how many commits the log's size is looked at.
+	walCheck = 64
+)
+
+// The states of a command: its caller may give it up only until the writer takes it.
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+// command is one call of Write.
+type command struct {
+	ctx   context.Context
+	f     func(ctx context.Context, tx *Tx) error
+	state atomic.Int32
+	done  chan struct{} // receives once, when err is final
+	hooks []func()
+	err   error
+}
+
+// writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
+type writer struct {
+	db      *DB
+	log     *slog.Logger
+	wal     string // path of the log
+	session *sql.Conn
+	conn    *connection // the same connection, past database/sql
+	control map[string]driver.Stmt
+	group   []*command
+	commits int
+
+	queue   chan *command
+	stopped chan struct{}
+	mu      sync.RWMutex // held for reading while a command is queued
+	closed  bool
+}
+
+func startWriter(ctx context.Context, db *DB, path string, log *slog.Logger) (*writer, error) {
+	w := &writer{
+		db: db, log: log, wal: path + "-wal",
+		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
+	}
+	if err := w.connect(ctx); err != nil {
+		return nil, err
+	}
+	go w.loop()
+	return w, nil
+}
+
+// The statements that steer a transaction.
+const (
+	begin    = "BEGIN IMMEDIATE"
+	save     = "SAVEPOINT command"
+	release  = "RELEASE command"
+	undo     = "ROLLBACK TO command"
+	commit   = "COMMIT"
+	rollback = "ROLLBACK"
+)
+
+// connect takes the pool's only connection for good.
+func (w *writer) connect(ctx context.Context) error {
+	session, err := w.db.writers.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.session, w.control = session, map[string]driver.Stmt{}
+	return session.Raw(func(c any) error {
+		w.conn = c.(*connection)
+		for _, text := range []string{begin, save, release, undo, commit, rollback} {
+			s, err := w.conn.SQLiteConn.Prepare(text)
+			if err != nil {
+				return err
+			}
+			w.control[text] = s
+		}
+		return nil
+	})
+}
+
+func (w *writer) steer(text string) error {
+	_, err := w.control[text].(driver.StmtExecContext).ExecContext(context.Background(), nil)
+	return w.conn.note(err)
+}
+
+// Write runs f in a transaction, and returns once it is durable, with others' commands in the same commit where they wait. An
+// error of f is returned unchanged, and f's writes are undone.
+//
+// f may be run twice. Its context has the caller's values, but cannot end; the caller's deadline is looked at only before f
+// begins, and then the context's error is returned, wrapped: nothing was written. After a failure of the database itself the
+// error is a fault of kind Unavailable with code database_full or database_unavailable; after a panic of f, Internal.
+func (db *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
+	if InTransaction(ctx) {
+		return fault.Internal(errors.New("Write was called within a transaction"), "write_in_transaction")
+	}
+	c := &command{ctx: ctx, f: f, done: make(chan struct{}, 1)}
+	if err := db.writer.enqueue(c); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+	}
+	if c.state.CompareAndSwap(waiting, abandoned) {
+		return notBegun(db.module, ctx.Err())
+	}
+	<-c.done
+	return c.err
+}
+
+func (w *writer) enqueue(c *command) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		return unavailable(w.db.module, errors.New("the database is closed"))
+	}
+	select {
+	case w.queue <- c:
+		return nil
+	default:
+	}
+	select {
+	case w.queue <- c:
+		return nil
+	case <-c.ctx.Done():
+		return notBegun(w.db.module, c.ctx.Err())
+	}
+}
+
+// close lets the writer finish what waits.
+func (w *writer) close() error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.stopped
+	return w.disconnect()
+}
+
+func (w *writer) disconnect() error {
+	if w.session == nil {
+		return nil
+	}
+	for _, s := range w.control {
+		s.Close()
+	}
+	err := w.session.Close()
+	w.session = nil
+	return err
+}
+
+func (w *writer) loop() {
+	defer close(w.stopped)
+	for c := range w.queue {
+		w.run(c)
+		clear(w.group)
+		w.group = w.group[:0]
+	}
+}
+
+// run executes a group, whose first command is given, in one transaction, and answers it.
+func (w *writer) run(first *command) {
+	if err := w.begin(); err != nil {
+		w.refuse(first, err)
+		return
+	}
+	started := time.Now()
+	for c := first; c != nil; c = w.next(started) {
+		if !c.state.CompareAndSwap(waiting, taken) {
+			continue
+		}
+		if lost := w.step(c); lost {
+			w.rerun(c)
+			return
+		}
+		w.group = append(w.group, c)
+	}
+	if err := w.commit(len(w.group)); err != nil {
+		if len(w.group) == 1 {
+			w.fail(w.group[0], err)
+			w.answer(w.group[0])
+			return
+		}
+		w.rerun(nil)
+		return
+	}
+	for _, c := range w.group {
+		w.answer(c)
+	}
+}
+
+// next returns a command that waits and may still join the group, or nil.
+func (w *writer) next(started time.Time) *command {
+	if len(w.group) >= maxGroup || time.Since(started) > maxHold {
+		return nil
+	}
+	select {
+	case c := <-w.queue:
+		return c
+	default:
+	}
+	// Callers that can run are about to come: letting them is cheaper than another fsync.
+	runtime.Gosched()
+	select {
+	case c := <-w.queue:
+		return c
+	default:
+		return nil
+	}
+}
+
+// step runs one command between savepoints. It reports whether the transaction is lost, with all that was done in it.
+func (w *writer) step(c *command) (lost bool) {
+	c.err, c.hooks = nil, nil
+	if err := c.ctx.Err(); err != nil {
+		c.err = notBegun(w.db.module, err)
+		return false
+	}
+	if err := w.steer(save); err != nil {
+		c.err = err
+		return true
+	}
+	tx := &Tx{ctx: txContext{caller: c.ctx, db: w.db}, db: w.db, writer: w}
+	err := w.call(c, tx)
+	tx.writer = nil
+	if left := w.conn.closeRows(); left > 0 && err == nil {
+		err = fault.Internal(fmt.Errorf("the command left %d results open", left), "rows_left_open")
+	}
+	if failure := w.conn.takeFailure(); failure != nil {
+		err = failure
+	}
+	if w.conn.AutoCommit() {
+		c.err = err
+		if !isFailure(err) {
+			c.err = unavailable(w.db.module, err)
+		}
+		return true
+	}
+	return w.finish(c, tx, err)
+}
+
+// finish keeps or undoes what a command wrote.
+func (w *writer) finish(c *command, tx *Tx, err error) (lost bool) {
+	c.err = err
+	if err == nil {
+		c.hooks = tx.hooks
+	} else if failure := w.steer(undo); failure != nil {
+		c.err = failure
+		return true
+	}
+	if failure := w.steer(release); failure != nil {
+		c.err = failure
+		return true
+	}
+	return false
+}
+
+// call runs a command's function, and turns a panic into an error.
+func (w *writer) call(c *command, tx *Tx) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("command panicked", "module", w.db.module, "panic", p, "stack", string(debug.Stack()))
+			err = fault.Internal(fmt.Errorf("panic: %v", p), "panic")
+		}
+	}()
+	return c.f(&tx.ctx, tx)
+}
+
+func (w *writer) begin() error {
+	w.conn.takeFailure()
+	return w.steer(begin)
+}
+
+// commit makes the group durable; if it cannot, nothing of it is left.
+func (w *writer) commit(size int) error {
+	started := time.Now()
+	err := w.steer(commit)
+	if err != nil {
+		w.rollback()
+		return err
+	}
+	w.db.metrics.commitSeconds.Observe(time.Since(started).Seconds())
+	w.db.metrics.groupSize.Observe(float64(size))
+	w.cutLog()
+	return nil
+}
+
+// rollback ends a transaction, whether SQLite has ended it already or not. A connection that cannot is replaced.
+func (w *writer) rollback() {
+	if w.conn.AutoCommit() || w.steer(rollback) == nil || w.conn.AutoCommit() {
+		return
+	}
+	w.log.Error("transaction could not be rolled back, connecting anew", "module", w.db.module)
+	w.conn.closeRows()
+	w.disconnect()
+	if err := w.connect(context.Background()); err != nil {
+		w.log.Error("database could not be opened again", "module", w.db.module, "error", err)
+	}
+}
+
+// rerun answers the group after its transaction was lost, by the command at fault if that is known, which has its error
+// already. What the others saw of each other is gone, refusals included, so they run again, alone.
+func (w *writer) rerun(atFault *command) {
+	w.db.metrics.lost.Inc()
+	w.rollback()
+	w.log.Warn("transaction lost, running its commands alone", "module", w.db.module, "commands", len(w.group))
+	if atFault != nil {
+		w.answer(atFault)
+	}
+	for _, c := range w.group {
+		w.alone(c)
+		w.answer(c)
+	}
+}
+
+// alone runs a command in a transaction of its own.
+func (w *writer) alone(c *command) {
+	if err := w.begin(); err != nil {
+		c.err, c.hooks = err, nil
+		return
+	}
+	if lost := w.step(c); lost {
+		w.rollback()
+		return
+	}
+	if err := w.commit(1); err != nil {
+		w.fail(c, err)
+	}
+}
+
+// fail records that a command's commit failed; one that was refused anyhow keeps its refusal.
+func (w *writer) fail(c *command, err error) {
+	c.hooks = nil
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// refuse answers a command, and all that wait behind it, with the reason why no transaction could begin: each of them would
+// otherwise wait for the lock in turn.
+func (w *writer) refuse(first *command, err error) {
+	w.log.Error("transaction could not begin", "module", w.db.module, "error", err)
+	for c := first; c != nil; {
+		if c.state.CompareAndSwap(waiting, taken) {
+			c.err = err
+			w.answer(c)
+		}
+		select {
+		case c = <-w.queue:
+		default:
+			c = nil
+		}
+	}
+}
+
+// answer runs what was to happen after the commit, and lets the caller go on.
+func (w *writer) answer(c *command) {
+	for _, hook := range c.hooks {
+		w.runHook(hook)
+	}
+	c.done <- struct{}{}
+}
+
+func (w *writer) runHook(hook func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("hook after commit panicked", "module", w.db.module, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	hook()
+}
+
+// cutLog bounds the log. A commit copies it into the file and starts it again, but not while readers overlap without a gap;
+// then this waits for them.
+func (w *writer) cutLog() {
+	if w.commits++; w.commits%walCheck != 0 {
+		return
+	}
+	info, err := os.Stat(w.wal)
+	if err != nil || info.Size() < walLimit {
+		return
+	}
+	if _, err := w.conn.execute("PRAGMA wal_checkpoint(RESTART)", nil); err != nil {
+		w.log.Warn("log could not be cut", "module", w.db.module, "bytes", info.Size(), "error", err)
+	}
+}
