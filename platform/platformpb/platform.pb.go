@@ -2,9 +2,9 @@
 // versions:
 // 	protoc-gen-go v1.36.12-devel
 // 	protoc        (unknown)
-// source: platform/kerfpb/platform.proto
+// source: platform/platformpb/platform.proto
 
-package kerfpb
+package platformpb
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -34,7 +34,7 @@ type ReadLogRequest struct {
 
 func (x *ReadLogRequest) Reset() {
 	*x = ReadLogRequest{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[0]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -46,7 +46,7 @@ func (x *ReadLogRequest) String() string {
 func (*ReadLogRequest) ProtoMessage() {}
 
 func (x *ReadLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[0]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -59,7 +59,7 @@ func (x *ReadLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadLogRequest.ProtoReflect.Descriptor instead.
 func (*ReadLogRequest) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{0}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *ReadLogRequest) GetPartition() int32 {
@@ -92,7 +92,7 @@ type ReadLogResponse struct {
 
 func (x *ReadLogResponse) Reset() {
 	*x = ReadLogResponse{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[1]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -104,7 +104,7 @@ func (x *ReadLogResponse) String() string {
 func (*ReadLogResponse) ProtoMessage() {}
 
 func (x *ReadLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[1]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -117,7 +117,7 @@ func (x *ReadLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadLogResponse.ProtoReflect.Descriptor instead.
 func (*ReadLogResponse) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{1}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ReadLogResponse) GetEntries() []*LogEntry {
@@ -149,7 +149,7 @@ type LogEntry struct {
 
 func (x *LogEntry) Reset() {
 	*x = LogEntry{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[2]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -161,7 +161,7 @@ func (x *LogEntry) String() string {
 func (*LogEntry) ProtoMessage() {}
 
 func (x *LogEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[2]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -174,7 +174,7 @@ func (x *LogEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogEntry.ProtoReflect.Descriptor instead.
 func (*LogEntry) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{2}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LogEntry) GetPosition() int64 {
@@ -269,7 +269,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[3]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -281,7 +281,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[3]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -294,7 +294,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{3}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{3}
 }
 
 type AuditResponse struct {
@@ -320,7 +320,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[4]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +332,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[4]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +345,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{4}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AuditResponse) GetModule() string {
@@ -430,7 +430,7 @@ type ListParkedRequest struct {
 
 func (x *ListParkedRequest) Reset() {
 	*x = ListParkedRequest{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[5]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -442,7 +442,7 @@ func (x *ListParkedRequest) String() string {
 func (*ListParkedRequest) ProtoMessage() {}
 
 func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[5]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -455,7 +455,7 @@ func (x *ListParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedRequest) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{5}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListParkedRequest) GetAfter() string {
@@ -481,7 +481,7 @@ type ListParkedResponse struct {
 
 func (x *ListParkedResponse) Reset() {
 	*x = ListParkedResponse{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[6]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +493,7 @@ func (x *ListParkedResponse) String() string {
 func (*ListParkedResponse) ProtoMessage() {}
 
 func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[6]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +506,7 @@ func (x *ListParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedResponse) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{6}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListParkedResponse) GetMessages() []*ParkedMessage {
@@ -536,7 +536,7 @@ type ParkedMessage struct {
 
 func (x *ParkedMessage) Reset() {
 	*x = ParkedMessage{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[7]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -548,7 +548,7 @@ func (x *ParkedMessage) String() string {
 func (*ParkedMessage) ProtoMessage() {}
 
 func (x *ParkedMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[7]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -561,7 +561,7 @@ func (x *ParkedMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParkedMessage.ProtoReflect.Descriptor instead.
 func (*ParkedMessage) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{7}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ParkedMessage) GetId() string {
@@ -651,7 +651,7 @@ type ReplayParkedRequest struct {
 
 func (x *ReplayParkedRequest) Reset() {
 	*x = ReplayParkedRequest{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[8]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +663,7 @@ func (x *ReplayParkedRequest) String() string {
 func (*ReplayParkedRequest) ProtoMessage() {}
 
 func (x *ReplayParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[8]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -676,7 +676,7 @@ func (x *ReplayParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayParkedRequest.ProtoReflect.Descriptor instead.
 func (*ReplayParkedRequest) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{8}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ReplayParkedRequest) GetId() string {
@@ -703,7 +703,7 @@ type ReplayParkedResponse struct {
 
 func (x *ReplayParkedResponse) Reset() {
 	*x = ReplayParkedResponse{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[9]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +715,7 @@ func (x *ReplayParkedResponse) String() string {
 func (*ReplayParkedResponse) ProtoMessage() {}
 
 func (x *ReplayParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[9]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +728,7 @@ func (x *ReplayParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayParkedResponse.ProtoReflect.Descriptor instead.
 func (*ReplayParkedResponse) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{9}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReplayParkedResponse) GetHandled() int32 {
@@ -748,7 +748,7 @@ type DropParkedRequest struct {
 
 func (x *DropParkedRequest) Reset() {
 	*x = DropParkedRequest{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[10]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +760,7 @@ func (x *DropParkedRequest) String() string {
 func (*DropParkedRequest) ProtoMessage() {}
 
 func (x *DropParkedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[10]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +773,7 @@ func (x *DropParkedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropParkedRequest.ProtoReflect.Descriptor instead.
 func (*DropParkedRequest) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{10}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DropParkedRequest) GetId() string {
@@ -800,7 +800,7 @@ type DropParkedResponse struct {
 
 func (x *DropParkedResponse) Reset() {
 	*x = DropParkedResponse{}
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[11]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +812,7 @@ func (x *DropParkedResponse) String() string {
 func (*DropParkedResponse) ProtoMessage() {}
 
 func (x *DropParkedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_platform_kerfpb_platform_proto_msgTypes[11]
+	mi := &file_platform_platformpb_platform_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +825,7 @@ func (x *DropParkedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropParkedResponse.ProtoReflect.Descriptor instead.
 func (*DropParkedResponse) Descriptor() ([]byte, []int) {
-	return file_platform_kerfpb_platform_proto_rawDescGZIP(), []int{11}
+	return file_platform_platformpb_platform_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DropParkedResponse) GetHandled() int32 {
@@ -835,11 +835,11 @@ func (x *DropParkedResponse) GetHandled() int32 {
 	return 0
 }
 
-var File_platform_kerfpb_platform_proto protoreflect.FileDescriptor
+var File_platform_platformpb_platform_proto protoreflect.FileDescriptor
 
-const file_platform_kerfpb_platform_proto_rawDesc = "" +
+const file_platform_platformpb_platform_proto_rawDesc = "" +
 	"\n" +
-	"\x1eplatform/kerfpb/platform.proto\x12\x10kerf.platform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"Z\n" +
+	"\"platform/platformpb/platform.proto\x12\x10kerf.platform.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"Z\n" +
 	"\x0eReadLogRequest\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\x05R\tpartition\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x03R\x05after\x12\x14\n" +
@@ -915,22 +915,22 @@ const file_platform_kerfpb_platform_proto_rawDesc = "" +
 	"ListParked\x12#.kerf.platform.v1.ListParkedRequest\x1a$.kerf.platform.v1.ListParkedResponse\"\x03\x90\x02\x01\x12]\n" +
 	"\fReplayParked\x12%.kerf.platform.v1.ReplayParkedRequest\x1a&.kerf.platform.v1.ReplayParkedResponse\x12W\n" +
 	"\n" +
-	"DropParked\x12#.kerf.platform.v1.DropParkedRequest\x1a$.kerf.platform.v1.DropParkedResponseB\x1dZ\x1bkerf/platform/kerfpb;kerfpbb\x06proto3"
+	"DropParked\x12#.kerf.platform.v1.DropParkedRequest\x1a$.kerf.platform.v1.DropParkedResponseB%Z#kerf/platform/platformpb;platformpbb\x06proto3"
 
 var (
-	file_platform_kerfpb_platform_proto_rawDescOnce sync.Once
-	file_platform_kerfpb_platform_proto_rawDescData []byte
+	file_platform_platformpb_platform_proto_rawDescOnce sync.Once
+	file_platform_platformpb_platform_proto_rawDescData []byte
 )
 
-func file_platform_kerfpb_platform_proto_rawDescGZIP() []byte {
-	file_platform_kerfpb_platform_proto_rawDescOnce.Do(func() {
-		file_platform_kerfpb_platform_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_platform_kerfpb_platform_proto_rawDesc), len(file_platform_kerfpb_platform_proto_rawDesc)))
+func file_platform_platformpb_platform_proto_rawDescGZIP() []byte {
+	file_platform_platformpb_platform_proto_rawDescOnce.Do(func() {
+		file_platform_platformpb_platform_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_platform_platformpb_platform_proto_rawDesc), len(file_platform_platformpb_platform_proto_rawDesc)))
 	})
-	return file_platform_kerfpb_platform_proto_rawDescData
+	return file_platform_platformpb_platform_proto_rawDescData
 }
 
-var file_platform_kerfpb_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
-var file_platform_kerfpb_platform_proto_goTypes = []any{
+var file_platform_platformpb_platform_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_platform_platformpb_platform_proto_goTypes = []any{
 	(*ReadLogRequest)(nil),        // 0: kerf.platform.v1.ReadLogRequest
 	(*ReadLogResponse)(nil),       // 1: kerf.platform.v1.ReadLogResponse
 	(*LogEntry)(nil),              // 2: kerf.platform.v1.LogEntry
@@ -947,7 +947,7 @@ var file_platform_kerfpb_platform_proto_goTypes = []any{
 	nil,                           // 13: kerf.platform.v1.AuditResponse.CountersEntry
 	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
 }
-var file_platform_kerfpb_platform_proto_depIdxs = []int32{
+var file_platform_platformpb_platform_proto_depIdxs = []int32{
 	2,  // 0: kerf.platform.v1.ReadLogResponse.entries:type_name -> kerf.platform.v1.LogEntry
 	14, // 1: kerf.platform.v1.LogEntry.time:type_name -> google.protobuf.Timestamp
 	12, // 2: kerf.platform.v1.AuditResponse.consumed:type_name -> kerf.platform.v1.AuditResponse.ConsumedEntry
@@ -971,26 +971,26 @@ var file_platform_kerfpb_platform_proto_depIdxs = []int32{
 	0,  // [0:6] is the sub-list for field type_name
 }
 
-func init() { file_platform_kerfpb_platform_proto_init() }
-func file_platform_kerfpb_platform_proto_init() {
-	if File_platform_kerfpb_platform_proto != nil {
+func init() { file_platform_platformpb_platform_proto_init() }
+func file_platform_platformpb_platform_proto_init() {
+	if File_platform_platformpb_platform_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_platform_kerfpb_platform_proto_rawDesc), len(file_platform_kerfpb_platform_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_platform_platformpb_platform_proto_rawDesc), len(file_platform_platformpb_platform_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
-		GoTypes:           file_platform_kerfpb_platform_proto_goTypes,
-		DependencyIndexes: file_platform_kerfpb_platform_proto_depIdxs,
-		MessageInfos:      file_platform_kerfpb_platform_proto_msgTypes,
+		GoTypes:           file_platform_platformpb_platform_proto_goTypes,
+		DependencyIndexes: file_platform_platformpb_platform_proto_depIdxs,
+		MessageInfos:      file_platform_platformpb_platform_proto_msgTypes,
 	}.Build()
-	File_platform_kerfpb_platform_proto = out.File
-	file_platform_kerfpb_platform_proto_goTypes = nil
-	file_platform_kerfpb_platform_proto_depIdxs = nil
+	File_platform_platformpb_platform_proto = out.File
+	file_platform_platformpb_platform_proto_goTypes = nil
+	file_platform_platformpb_platform_proto_depIdxs = nil
 }

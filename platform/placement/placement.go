@@ -1,0 +1,175 @@
+package placement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"kerf/platform/rpc"
+)
+
+// Mode is how modules of this process are called.
+type Mode string
+
+const (
+	// Local is a plain call. Messages are shared, not copied.
+	Local Mode = "local"
+	// Checked is a plain call that records a violation when a message changes after it was handed over.
+	Checked Mode = "checked"
+	// Wire is a call through grpc-go on loopback, made twice, of which the second answer is returned.
+	Wire Mode = "wire"
+	// remote is a call to another process; it is not chosen but follows from where the module is.
+	remote Mode = "remote"
+)
+
+// ParseMode returns the mode that a configuration names.
+func ParseMode(name string) (Mode, error) {
+	switch m := Mode(name); m {
+	case Local, Checked, Wire:
+		return m, nil
+	}
+	return "", fmt.Errorf("placement %q is none of local, checked, wire", name)
+}
+
+// Config is what the seams of a process are made of.
+type Config struct {
+	Mode Mode
+	Log  *slog.Logger
+	// Registry holds the metrics of calls.
+	Registry prometheus.Registerer
+	// Tracer makes a span for a call under a sampled one; nil makes none.
+	Tracer trace.Tracer
+	// InTransaction tells whether a context is that of an open transaction, as database.InTransaction does. Calls with such a context
+	// are refused. Nil is for processes without a database.
+	InTransaction func(context.Context) bool
+}
+
+// Seams are the places at which this process can be cut, one per module that is called.
+type Seams struct {
+	config     Config
+	calls      *prometheus.HistogramVec
+	violations violations
+
+	mu      sync.Mutex
+	servers []*rpc.Server // of mode wire
+	conns   []*grpc.ClientConn
+	running sync.WaitGroup
+}
+
+// New returns the seams of a process. Close them when the modules are closed.
+func New(config Config) (*Seams, error) {
+	if _, err := ParseMode(string(config.Mode)); err != nil {
+		return nil, err
+	}
+	if config.Tracer == nil {
+		config.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	if config.InTransaction == nil {
+		config.InTransaction = func(context.Context) bool { return false }
+	}
+	calls := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "kerf_call_seconds",
+		Help: "Time that calls of a module's operations took for their callers, by placement and outcome.",
+		// 1 µs, a local query, to 17 s.
+		Buckets: prometheus.ExponentialBuckets(1e-6, 4, 13),
+	}, []string{"module", "operation", "placement", "outcome"})
+	if err := config.Registry.Register(calls); err != nil {
+		return nil, fmt.Errorf("register the metrics of calls: %w", err)
+	}
+	return &Seams{config: config, calls: calls, violations: violations{log: config.Log}}, nil
+}
+
+// To returns the seam at which a module is called.
+func (s *Seams) To(module string) *Seam { return &Seam{seams: s, module: module} }
+
+// Violations returns what modes checked and wire have found so far: messages that were changed after they were handed over, and
+// commands that answered differently when they were repeated.
+func (s *Seams) Violations() []string {
+	s.violations.recheck()
+	return s.violations.all()
+}
+
+// Close ends the servers of mode wire, compares all messages that are remembered once more, and returns the violations as an error.
+func (s *Seams) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, conn := range s.conns {
+		errs = append(errs, conn.Close())
+	}
+	for _, server := range s.servers {
+		server.Stop(5 * time.Second)
+	}
+	s.running.Wait()
+	for _, v := range s.Violations() {
+		errs = append(errs, errors.New(v))
+	}
+	return errors.Join(errs...)
+}
+
+// Seam is the place between one module and its callers. The generated glue takes it.
+type Seam struct {
+	seams  *Seams
+	module string
+}
+
+// Loopback serves a module's service on a port of its own and returns a connection to it, if the seam's mode is wire; in other
+// modes it returns nil. A failure shows in each call.
+func (s *Seam) Loopback(register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
+	if s.seams.config.Mode != Wire {
+		return nil
+	}
+	conn, err := s.seams.loopback(s.module, register)
+	if err != nil {
+		s.seams.config.Log.Error("no loopback for mode wire", "module", s.module, "error", err)
+		return broken{err}
+	}
+	return conn
+}
+
+func (s *Seams) loopback(module string, register func(grpc.ServiceRegistrar)) (*grpc.ClientConn, error) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := rpc.NewServer(rpc.ServerConfig{Log: s.config.Log, Tracer: s.config.Tracer})
+	register(server.For(module))
+	conn, err := rpc.Dial(lis.Addr().String())
+	if err != nil {
+		return nil, errors.Join(err, lis.Close())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.servers, s.conns = append(s.servers, server), append(s.conns, conn)
+	s.running.Go(func() {
+		if err := server.Serve(lis); err != nil {
+			s.config.Log.Error("the loopback of mode wire ended", "module", module, "error", err)
+		}
+	})
+	return conn, nil
+}
+
+// broken is a connection that was never made.
+type broken struct{ err error }
+
+func (b broken) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return b.err }
+
+func (b broken) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, b.err
+}
+
+// message is a pointer to a generated message.
+type message interface {
+	proto.Message
+	comparable
+}
