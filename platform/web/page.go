@@ -1,0 +1,119 @@
+package web
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"net/url"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+)
+
+// The sizes of a page.
+const (
+	DefaultLimit = 20
+	MaxLimit     = 100
+)
+
+// Cursor is where a page ends, and the next begins: the sort key and the id of the last element. The zero value is the beginning.
+// Clients get it as opaque text; what comes back is checked for form only, so it is nothing but an argument of a query.
+type Cursor struct {
+	Key string
+	ID  string
+}
+
+// IsZero tells whether the cursor is the beginning.
+func (c Cursor) IsZero() bool { return c == Cursor{} }
+
+const maxCursor = 512
+
+// String returns the cursor's opaque text; empty for the beginning.
+func (c Cursor) String() string {
+	if c.IsZero() {
+		return ""
+	}
+	b := binary.AppendUvarint([]byte{cursorForm}, uint64(len(c.Key)))
+	b = append(b, c.Key...)
+	b = append(b, c.ID...)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// cursorForm is the first byte of a cursor, so that another form can follow.
+const cursorForm = 1
+
+// parseCursor reads what String wrote, and nothing else.
+func parseCursor(text string) (Cursor, bool) {
+	if text == "" {
+		return Cursor{}, true
+	}
+	if len(text) > maxCursor {
+		return Cursor{}, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < 2 || b[0] != cursorForm || !utf8.Valid(b) {
+		return Cursor{}, false
+	}
+	n, size := binary.Uvarint(b[1:])
+	if size <= 0 || n > uint64(len(b)-1-size) {
+		return Cursor{}, false
+	}
+	rest := b[1+size:]
+	c := Cursor{Key: string(rest[:n]), ID: string(rest[n:])}
+	return c, c.String() == text
+}
+
+// Page is the part of a list that is asked for: at most Limit elements after the cursor.
+type Page struct {
+	Limit int
+	After Cursor
+}
+
+// PageOf reads the query parameters limit (1 to MaxLimit; DefaultLimit if absent) and cursor.
+func PageOf(c echo.Context) (Page, error) {
+	page := Page{Limit: DefaultLimit}
+	var v Checks
+	if text := c.QueryParam("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		page.Limit = n
+		v.That(err == nil && n >= 1 && n <= MaxLimit, "limit", "must be an integer from 1 to "+strconv.Itoa(MaxLimit))
+	}
+	after, ok := parseCursor(c.QueryParam("cursor"))
+	v.That(ok, "cursor", "must be the cursor of a link that was given")
+	page.After = after
+	if err := v.Err(); err != nil {
+		return Page{}, err
+	}
+	return page, nil
+}
+
+// PageLinks returns self, and next if there is more after the cursor (zero if there is not). The other query parameters stay.
+func PageLinks(c echo.Context, next Cursor) Links {
+	links := Links{"self": {Href: c.Request().URL.RequestURI()}}
+	if !next.IsZero() {
+		query := c.Request().URL.Query()
+		query.Set("cursor", next.String())
+		at := url.URL{Path: c.Request().URL.Path, RawPath: c.Request().URL.RawPath, RawQuery: query.Encode()}
+		links["next"] = Link{Href: at.RequestURI()}
+	}
+	return links
+}
+
+// Collection is the body of a page.
+type Collection[T any] struct {
+	Items []T   `json:"items"`
+	Links Links `json:"_links"`
+}
+
+// CollectionOf returns a page's body from up to limit+1 elements: one more than asked for tells that there is a next page.
+func CollectionOf[T any](c echo.Context, page Page, items []T, cursor func(T) Cursor) Collection[T] {
+	var next Cursor
+	if len(items) > page.Limit {
+		items = items[:page.Limit]
+		next = cursor(items[len(items)-1])
+	}
+	if items == nil {
+		items = []T{} // an empty page is [], not null
+	}
+	return Collection[T]{Items: items, Links: PageLinks(c, next)}
+}
