@@ -56,6 +56,9 @@ func (q *Queue) wake() {
 	}
 }
 
+// lookAgain has the dispatcher look for due items although it expects none.
+func (q *Queue) lookAgain() { q.expect(Wall, 0) }
+
 func (q *Queue) expected() [2]time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()

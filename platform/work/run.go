@@ -96,7 +96,7 @@ func (q *Queue) handle(ctx context.Context, c *Claim) {
 		outcome = q.fail(ctx, c, err)
 	case errors.Is(err, ErrLeaseLost):
 		outcome = "lost"
-		q.wake() // items of the key may have waited for this one
+		q.lookAgain() // items of the key may have waited for this one
 	case c.ended && err != nil:
 		q.log.Warn("work failed after it had ended", "kind", c.Kind, "key", c.Key, "error", err)
 	case c.ended:
@@ -127,7 +127,7 @@ func (q *Queue) holds(ctx context.Context, c *Claim) bool {
 		if !errors.Is(err, ErrLeaseLost) {
 			q.log.Warn("claim not prolonged", "kind", c.Kind, "key", c.Key, "error", err)
 		}
-		q.wake()
+		q.lookAgain()
 		return false
 	}
 	c.until = until
@@ -191,7 +191,7 @@ func (q *Queue) recorded(c *Claim, outcome string, err error) string {
 	case err == nil:
 		return outcome
 	case errors.Is(err, ErrLeaseLost):
-		q.wake()
+		q.lookAgain()
 		return "lost"
 	default: // the lease expires, and the item is handled again
 		q.log.Warn("outcome of work not recorded", "kind", c.Kind, "key", c.Key, "outcome", outcome, "error", err)
