@@ -1,0 +1,223 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"kerf/platform/bus"
+	"kerf/platform/database"
+	"kerf/platform/fault"
+)
+
+// Config shapes a Listener. Its zero value is usable.
+type Config struct {
+	// Attempts is how often a handler is run before its message is parked; 5 if zero.
+	Attempts int
+	// FirstRetry is the wait after the first failure, give or take half; it doubles with each further one. 50 ms if zero.
+	FirstRetry time.Duration
+	// LongestRetry bounds that wait, and the one for a database that fails; 5 s if zero.
+	LongestRetry time.Duration
+	// Tracer makes a span for each message whose event is sampled; none if nil.
+	Tracer trace.Tracer
+}
+
+func (c Config) withDefaults() Config {
+	if c.Attempts == 0 {
+		c.Attempts = 5
+	}
+	if c.FirstRetry == 0 {
+		c.FirstRetry = 50 * time.Millisecond
+	}
+	if c.LongestRetry == 0 {
+		c.LongestRetry = 5 * time.Second
+	}
+	if c.Tracer == nil {
+		c.Tracer = noop.NewTracerProvider().Tracer("")
+	}
+	return c
+}
+
+// Clock tells domain time and wall time.
+type Clock interface {
+	Now() time.Time
+	Wall() time.Time
+}
+
+// Listener handles the messages that a module hears. All methods may be called concurrently.
+type Listener struct {
+	group  string
+	db     *database.DB
+	topics map[string]*topic
+	cfg    Config
+	clock  Clock
+	log    *slog.Logger
+}
+
+// topic is what a listener does with the messages of one topic.
+type topic struct {
+	name     string
+	module   string
+	handlers map[string]Handler // by event type
+	metrics  *topicMetrics
+}
+
+// NewListener returns a listener of the group, which is the module that owns db. It panics if a module or a type of event is
+// subscribed twice. reg may be nil.
+func NewListener(group string, db *database.DB, subs []Subscription, cfg Config, clock Clock, log *slog.Logger,
+	reg prometheus.Registerer) *Listener {
+	l := &Listener{
+		group:  group,
+		db:     db,
+		topics: map[string]*topic{},
+		cfg:    cfg.withDefaults(),
+		clock:  clock,
+		log:    log.With("module", group),
+	}
+	metrics := newMetrics(group, reg)
+	for _, sub := range subs {
+		name := bus.Topic(sub.Module)
+		if l.topics[name] != nil {
+			panic(fmt.Sprintf("inbox of %s: %s is subscribed twice", group, sub.Module))
+		}
+		t := &topic{name: name, module: sub.Module, handlers: map[string]Handler{}, metrics: metrics.of(sub.Module)}
+		for _, h := range sub.Handlers {
+			if _, twice := t.handlers[h.eventType]; twice {
+				panic(fmt.Sprintf("inbox of %s: two handlers for %s", group, h.eventType))
+			}
+			t.handlers[h.eventType] = h
+		}
+		l.topics[name] = t
+	}
+	return l
+}
+
+// Topics returns the names of the topics that the listener hears.
+func (l *Listener) Topics() []string {
+	names := make([]string, 0, len(l.topics))
+	for name := range l.topics {
+		names = append(names, name)
+	}
+	return names
+}
+
+// AddTo has router bring the messages of all topics from sub, a subscriber of the listener's group.
+func (l *Listener) AddTo(router *message.Router, sub message.Subscriber) error {
+	if initializer, ok := sub.(message.SubscribeInitializer); ok {
+		for name := range l.topics {
+			if err := initializer.SubscribeInitialize(name); err != nil {
+				return fmt.Errorf("%s hears %s: %w", l.group, name, err)
+			}
+		}
+	}
+	for name, t := range l.topics {
+		router.AddConsumerHandler(l.group+" hears "+name, name, sub, func(msg *message.Message) error {
+			return l.take(t, msg)
+		})
+	}
+	router.AddPlugin(func(*message.Router) error {
+		l.resume(context.Background())
+		return nil
+	})
+	return nil
+}
+
+// take handles a message, or parks it. It returns an error, and so nacks the message, only if the message's context ends first.
+func (l *Listener) take(t *topic, msg *message.Message) error {
+	r := t.read(msg)
+	ctx := bus.WithCause(bus.WithTraceParent(msg.Context(), r.meta.TraceParent), r.meta)
+	ctx, span := l.span(ctx, r)
+	defer span.End()
+	for pauses := 0; ; {
+		v, err := l.attempt(ctx, r)
+		switch {
+		case err == nil:
+			l.finish(ctx, r, v)
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s gives back %s: %w", l.group, r.meta.ID, ctx.Err())
+		case isDatabaseFailure(err):
+			pauses++
+			l.log.Error("database fails, no messages are taken", "topic", t.name, "error", err)
+			l.wait(ctx, pauses)
+		default:
+			pauses = 0
+			r.attempts++
+			span.RecordError(err)
+			if r.attempts >= l.cfg.Attempts {
+				r.cause = causeOf(err)
+				continue
+			}
+			l.wait(ctx, r.attempts)
+		}
+	}
+}
+
+// span starts a span if the event's trace is sampled.
+func (l *Listener) span(ctx context.Context, r *received) (context.Context, trace.Span) {
+	parent := trace.SpanContextFromContext(ctx)
+	if !parent.IsSampled() {
+		return ctx, noop.Span{}
+	}
+	return l.cfg.Tracer.Start(ctx, l.group+" handles "+r.meta.Type,
+		trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(
+			attribute.String("messaging.destination.name", r.topic.name),
+			attribute.String("messaging.consumer.group.name", l.group),
+			attribute.String("messaging.message.id", r.meta.ID),
+		))
+}
+
+// finish tells metrics and log what became of a message.
+func (l *Listener) finish(ctx context.Context, r *received, v verdict) {
+	r.topic.metrics.outcomes[v.outcome].Inc()
+	switch v.outcome {
+	case handled:
+		r.topic.metrics.lag.Observe(l.clock.Now().Sub(r.meta.Time).Seconds())
+	case parked:
+		trace.SpanFromContext(ctx).SetStatus(codes.Error, v.cause)
+		l.log.Error("message parked, its key waits", "topic", r.topic.name, "event_id", r.id(), "type", r.meta.Type,
+			"subject", r.meta.Subject, "key", r.key(), "sequence", r.meta.Sequence, "attempts", r.attempts, "cause", v.cause)
+	}
+	if v.resume {
+		l.release(context.WithoutCancel(ctx), r.topic.name, r.key())
+	}
+}
+
+// wait sleeps before the nth retry, or until ctx ends.
+func (l *Listener) wait(ctx context.Context, n int) {
+	d := min(l.cfg.FirstRetry<<min(n-1, 20), l.cfg.LongestRetry)
+	timer := time.NewTimer(d/2 + rand.N(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// isDatabaseFailure tells a failure of the module's database, which is nobody's fault, from an error of the handler.
+func isDatabaseFailure(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f) && (f.Code == "database_unavailable" || f.Code == "database_full")
+}
+
+const longestCause = 1000
+
+// causeOf returns an error's text, which is never empty: an empty cause says that a message only waits.
+func causeOf(err error) string {
+	text := err.Error()
+	if text == "" {
+		text = fmt.Sprintf("%T", err)
+	}
+	return text[:min(len(text), longestCause)]
+}
