@@ -82,7 +82,7 @@ func OpenKeys(dir string, config KeysConfig) (*Keys, error) {
 		return nil, fmt.Errorf("open signing keys: %w", err)
 	}
 	k := &Keys{dir: dir, config: config.withDefaults()}
-	if _, err := k.refresh(); err != nil {
+	if _, err := k.refresh(nil); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -90,23 +90,23 @@ func OpenKeys(dir string, config KeysConfig) (*Keys, error) {
 
 // signing returns the key that signs now.
 func (k *Keys) signing() (*key, error) {
-	set := k.set.Load()
-	if k.config.Wall().Sub(set.looked) >= lookEvery {
+	set, now := k.set.Load(), k.config.Wall()
+	if set.older(now, lookEvery) {
 		var err error
-		if set, err = k.refresh(); err != nil {
+		if set, err = k.refresh(set); err != nil {
 			return nil, err
 		}
 	}
-	return set.signingAt(k.config.Wall()), nil
+	return set.signingAt(now), nil
 }
 
 // PublicKey returns the key that verifies what was signed under a key id, and false if there is none or it retired.
 func (k *Keys) PublicKey(id string) (ed25519.PublicKey, bool) {
 	set, now := k.set.Load(), k.config.Wall()
 	found, ok := set.byID[id]
-	if age := now.Sub(set.looked); age >= lookEvery || !ok && age >= unknownEvery {
+	if set.older(now, lookEvery) || !ok && set.older(now, unknownEvery) {
 		// A folder that cannot be read now does not lock out callers whose key is known.
-		if fresh, err := k.refresh(); err == nil {
+		if fresh, err := k.refresh(set); err == nil {
 			set = fresh
 			found, ok = set.byID[id]
 		}
@@ -135,8 +135,8 @@ type JWKS struct {
 // JWKS returns the public keys that verify now or soon will.
 func (k *Keys) JWKS() JWKS {
 	set, now := k.set.Load(), k.config.Wall()
-	if now.Sub(set.looked) >= lookEvery {
-		if fresh, err := k.refresh(); err == nil {
+	if set.older(now, lookEvery) {
+		if fresh, err := k.refresh(set); err == nil {
 			set = fresh
 		}
 	}
@@ -151,10 +151,14 @@ func (k *Keys) JWKS() JWKS {
 	return doc
 }
 
-// refresh reads the folder, and makes and deletes keys as is due, under a lock that spans processes.
-func (k *Keys) refresh() (*keySet, error) {
+// refresh reads the folder, and makes and deletes keys as is due, under a lock that spans processes. Of many who found the set that
+// they have seen too old, one looks and the others take what it found.
+func (k *Keys) refresh(seen *keySet) (*keySet, error) {
 	k.look.Lock()
 	defer k.look.Unlock()
+	if current := k.set.Load(); current != seen {
+		return current, nil
+	}
 	now := k.config.Wall()
 	unlock, err := lockFolder(k.dir)
 	if err != nil {
@@ -213,6 +217,12 @@ func newKeySet(keys []*key, looked time.Time) *keySet {
 		set.byID[k.id] = k
 	}
 	return set
+}
+
+// older tells whether the look was longer ago than limit, or in the future because the clock was set back.
+func (s *keySet) older(now time.Time, limit time.Duration) bool {
+	age := now.Sub(s.looked)
+	return age >= limit || age < 0
 }
 
 // signingAt returns the last key whose time has come; the first one if the clock was set back before all of them.
