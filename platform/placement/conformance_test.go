@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,9 +43,13 @@ func conformance() []call {
 			want: &fault.Error{Kind: fault.KindRefused, Code: "closed", Message: "closed"}},
 		{name: "a plain error", owner: answers(errors.New("secret")),
 			want: &fault.Error{Kind: fault.KindInternal, Code: "internal", Message: "internal error"}},
-		{name: "a panic", owner: func(context.Context, *platformpb.ReadLogRequest) (*platformpb.ReadLogResponse, error) { panic("secret") },
+		{name: "a panic", owner: func(context.Context, *platformpb.ReadLogRequest) (*platformpb.ReadLogResponse, error) {
+			panic("secret")
+		},
 			want: &fault.Error{Kind: fault.KindInternal, Code: "panic", Message: "internal error"}},
-		{name: "no answer at all", owner: func(context.Context, *platformpb.ReadLogRequest) (*platformpb.ReadLogResponse, error) { return nil, nil },
+		{name: "no answer at all", owner: func(context.Context, *platformpb.ReadLogRequest) (*platformpb.ReadLogResponse, error) {
+			return nil, nil
+		},
 			want: &fault.Error{Kind: fault.KindInternal, Code: "no_answer", Message: "internal error"}},
 		{name: "a deadline that has passed", caller: expired, owner: answers(nil), uncalls: true,
 			want: &fault.Error{Kind: fault.KindDeadline, Code: "deadline", Message: "the deadline passed"}},
@@ -104,8 +109,11 @@ func TestACallEndsAlikeInEveryPlacement(t *testing.T) {
 					if !errors.As(err, &got) {
 						t.Fatalf("ReadLog() = %v, %T: not a fault", err, err)
 					}
+					if strings.Contains(err.Error(), "secret") {
+						t.Errorf("the caller is told a cause: %v", err)
+					}
 					told := *got
-					told.Cause = nil // of the transport; never the owner's
+					told.Cause = nil // the transport's, if any
 					if diff := cmp.Diff(c.want, &told); diff != "" {
 						t.Errorf("the fault differs (-want +got):\n%s", diff)
 					}

@@ -51,13 +51,10 @@ func newBoundary(at *Seam, operation Operation, mode Mode) *boundary {
 }
 
 // refuse returns why a call must not be made, or nil.
-func (b *boundary) refuse(ctx context.Context, now time.Time) *fault.Error {
+func (b *boundary) refuse(ctx context.Context) *fault.Error {
 	if b.seams.config.InTransaction(ctx) {
 		// It would make one module's only writer wait for the network, or for itself.
 		return fault.New(fault.KindInternal, "call_in_transaction", "%s of %s was called inside a transaction", b.operation.name(), b.module)
-	}
-	if deadline, ok := ctx.Deadline(); ok && !now.Before(deadline) {
-		return fault.As(context.DeadlineExceeded)
 	}
 	return fault.As(ctx.Err())
 }
@@ -76,7 +73,7 @@ func (b *boundary) observe(start time.Time, kind fault.Kind) {
 func guarded[Req, Res message](b *boundary, call Call[Req, Res]) Call[Req, Res] {
 	return func(ctx context.Context, req Req) (Res, error) {
 		start := time.Now()
-		if f := b.refuse(ctx, start); f != nil {
+		if f := b.refuse(ctx); f != nil {
 			b.observe(start, f.Kind)
 			var none Res
 			return none, f

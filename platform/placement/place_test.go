@@ -58,8 +58,12 @@ var placements = []struct {
 	name  string
 	place func(t *testing.T, o *owner, options ...option) placed
 }{
-	{"local", func(t *testing.T, o *owner, options ...option) placed { return place(t, placement.Local, o, options...) }},
-	{"checked", func(t *testing.T, o *owner, options ...option) placed { return place(t, placement.Checked, o, options...) }},
+	{"local", func(t *testing.T, o *owner, options ...option) placed {
+		return place(t, placement.Local, o, options...)
+	}},
+	{"checked", func(t *testing.T, o *owner, options ...option) placed {
+		return place(t, placement.Checked, o, options...)
+	}},
 	{"wire", func(t *testing.T, o *owner, options ...option) placed { return place(t, placement.Wire, o, options...) }},
 	{"remote", reach},
 }

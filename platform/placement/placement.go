@@ -111,6 +111,7 @@ func (s *Seams) Close() error {
 		server.Stop(5 * time.Second)
 	}
 	s.running.Wait()
+	s.conns, s.servers = nil, nil
 	for _, v := range s.Violations() {
 		errs = append(errs, errors.New(v))
 	}
