@@ -16,7 +16,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 	d := &dispatcher{queue: q, kinds: q.kindNames()}
 	poll := q.clock.Wall() // at once: a previous process may have left something
 	for {
-		alarm := q.alarm(poll)
+		alarm := q.alarm(poll, d.full)
 		select {
 		case <-ctx.Done():
 			alarm.stop()
@@ -82,10 +82,13 @@ type alarm struct {
 	timers       []*clock.Timer
 }
 
-func (q *Queue) alarm(poll time.Time) alarm {
+func (q *Queue) alarm(poll time.Time, full bool) alarm {
 	due := q.expected()
 	a := alarm{poll: q.clock.WallTimer(poll)}
 	a.timers = append(a.timers, a.poll)
+	if full {
+		return a
+	}
 	if at := due[Wall]; !at.IsZero() {
 		timer := q.clock.WallTimer(at)
 		a.wall, a.timers = timer.C, append(a.timers, timer)
@@ -106,6 +109,7 @@ func (a alarm) stop() {
 type dispatcher struct {
 	queue *Queue
 	kinds []any // names, as arguments of a statement
+	full  bool  // memory holds enough: a worker wakes us when it does not, and what is due waits till then
 }
 
 func (q *Queue) kindNames() []any {
@@ -125,11 +129,14 @@ func (d *dispatcher) in() string {
 // item is.
 func (d *dispatcher) pass(ctx context.Context) {
 	q := d.queue
-	room := q.room() - q.ready.len()
-	if room < q.room()/2 {
-		q.backlog.Store(true) // a worker wakes us when there is room
-		return
+	if d.full = !q.halfEmpty(); d.full {
+		q.backlog.Store(true)
+		if !q.halfEmpty() { // asked again: a worker that took one meanwhile saw no backlog
+			return
+		}
+		d.full = false
 	}
+	room := q.room() - q.ready.len()
 	q.mu.Lock()
 	q.due = [2]time.Time{} // from here on, expect adds what the transaction cannot see
 	q.mu.Unlock()
@@ -167,6 +174,9 @@ func (d *dispatcher) pass(ctx context.Context) {
 		}
 	}
 }
+
+// halfEmpty tells that it pays to claim more.
+func (q *Queue) halfEmpty() bool { return q.ready.len() <= q.room()/2 }
 
 // retryPass is how long to wait after the database failed.
 const retryPass = time.Second

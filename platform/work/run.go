@@ -74,7 +74,7 @@ func (q *Queue) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if q.backlog.Load() && q.ready.len() < q.room()/2 {
+		if q.backlog.Load() && q.halfEmpty() {
 			q.wake()
 		}
 		q.handle(ctx, c)
