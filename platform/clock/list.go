@@ -48,7 +48,7 @@ func (e Entry) at(wall int64) int64 {
 	return e.Domain.UnixMicro() + int64(passed)
 }
 
-var endOfTime = time.Date(lastYear, 12, 31, 23, 59, 59, 0, time.UTC).UnixMicro()
+var endOfTime = time.Date(lastYear, 12, 31, 23, 59, 59, 999_999_999, time.UTC).UnixMicro()
 
 // List is the history of a domain clock, oldest entry first. The last entry
 // rules; the others tell how it came to be there.
