@@ -2,6 +2,7 @@ package memory
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
@@ -71,12 +72,25 @@ func (p *partition) join() *lane {
 type lane struct {
 	partition *partition
 	turn      chan struct{}
+	waiting   atomic.Int32 // members that wait for the turn
 	// wake has a token for the holder of the turn, once it has found no message and said so by idle.
 	wake chan struct{}
 
 	// Guarded by the partition's mutex. last is the message that the group acked last.
 	last *entry
 	idle bool
+}
+
+// enter waits for the turn; false if done ends first.
+func (l *lane) enter(done <-chan struct{}) bool {
+	l.waiting.Add(1)
+	defer l.waiting.Add(-1)
+	select {
+	case <-l.turn:
+		return true
+	case <-done:
+		return false
+	}
 }
 
 // head waits for the first message that the group has not acked; nil if done ends first.

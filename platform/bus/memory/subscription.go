@@ -38,7 +38,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	sub := &subscription{
 		ctx:       ctx,
 		cancel:    cancel,
-		out:       make(chan *message.Message),
+		out:       make(chan *message.Message, s.bus.cfg.Partitions),
 		done:      make(chan struct{}),
 		duplicate: s.bus.cfg.Duplicate,
 	}
@@ -54,8 +54,7 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		sub.workers.Wait()
 		s.forget(sub)
 		cancel()
-		close(sub.out)
-		close(sub.done)
+		sub.end()
 	}()
 	return sub.out, nil
 }
@@ -85,7 +84,8 @@ func (s *subscriber) Close() error {
 	return nil
 }
 
-// subscription is one call of Subscribe: a worker for each partition, which share a channel.
+// subscription is one call of Subscribe: a worker for each partition, which share a channel. That has room for a message from each
+// of them, so handing one out never waits: only its ack is waited for.
 type subscription struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
@@ -95,23 +95,44 @@ type subscription struct {
 	duplicate bool
 }
 
-// serve delivers the messages of a lane, one at a time, and leaves the lane to other members in between.
-func (s *subscription) serve(l *lane) {
+// end closes the channel, without the messages that nobody took: others will get them.
+func (s *subscription) end() {
 	for {
 		select {
-		case <-l.turn:
-		case <-s.ctx.Done():
-			return
+		case <-s.out:
+			continue
+		default:
 		}
-		e := l.head(s.ctx.Done())
-		if e != nil && s.deliver(e.msg) {
-			l.advance(e)
-		}
+		break
+	}
+	close(s.out)
+	close(s.done)
+}
+
+// serve delivers the messages of a lane, one at a time, and leaves the lane to other members in between.
+func (s *subscription) serve(l *lane) {
+	for l.enter(s.ctx.Done()) {
+		ended := s.serveTurn(l)
 		l.turn <- struct{}{}
-		if e == nil || s.ctx.Err() != nil {
+		if ended {
 			return
 		}
 	}
+}
+
+// serveTurn delivers until another member waits for the lane, or returns true when the subscription ends.
+func (s *subscription) serveTurn(l *lane) (ended bool) {
+	for s.ctx.Err() == nil {
+		e := l.head(s.ctx.Done())
+		if e == nil || !s.deliver(e.msg) {
+			return true
+		}
+		l.advance(e)
+		if l.waiting.Load() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // deliver sends the message until it is acked; false if the subscription ends first.
@@ -150,11 +171,7 @@ func (s *subscription) send(msg *message.Message) outcome {
 	ctx := &delivery{Context: s.ctx}
 	defer ctx.end()
 	out.SetContext(ctx)
-	select {
-	case s.out <- out:
-	case <-s.ctx.Done():
-		return abandoned
-	}
+	s.out <- out
 	select {
 	case <-out.Acked():
 		return acked
