@@ -14,11 +14,11 @@ type KitchenService interface {
 	// CreateTicket reserves the kitchen for an order; the restaurant does not see the ticket yet.
 	// Precondition: no ticket of the order exists, and its creation was not cancelled.
 	// Postcondition: the ticket is CREATED; TicketCreated is published.
-	// Errors: invalid; refused ticket_creation_cancelled.
+	// Errors: invalid; refused ticket_creation_cancelled, ticket_exists.
 	CreateTicket(context.Context, *CreateTicketRequest) (*CreateTicketResponse, error)
 	// ConfirmTicket shows the ticket to the restaurant, which has ten minutes of domain time to accept it.
 	// Precondition: the ticket exists. Postcondition: it is AWAITING_ACCEPTANCE or further.
-	// Errors: not found; refused ticket_cancelled.
+	// Errors: not found; refused ticket_cancelled, cancel_pending.
 	ConfirmTicket(context.Context, *ConfirmTicketRequest) (*ConfirmTicketResponse, error)
 	// CancelTicketCreation undoes CreateTicket. It never fails for a business reason.
 	// Postcondition: the ticket is CANCELLED, or a tombstone refuses a CreateTicket that arrives late.
@@ -26,16 +26,17 @@ type KitchenService interface {
 	// BeginCancel asks whether the ticket can still be cancelled, and holds it so.
 	// Precondition: the ticket is not PICKED_UP.
 	// Postcondition: the ticket is CANCEL_PENDING, and the answer says whether work on it had been promised; a ticket already ended
-	// (rejected, expired, cancelled) stays so, and the answer says that.
-	// Errors: not found; refused ticket_picked_up.
+	// (rejected, expired, cancelled) stays so, and the answer says that. While it is held, the restaurant can do nothing with it.
+	// Errors: not found; refused ticket_picked_up, cancel_pending (another cancel holds it), cancel_undone.
 	BeginCancel(context.Context, *BeginCancelRequest) (*BeginCancelResponse, error)
 	// ConfirmCancel ends a cancel. Precondition: BeginCancel was answered. Postcondition: the ticket is CANCELLED (or had ended before);
 	// TicketCancelled is published.
 	// Errors: not found; refused cancel_not_begun.
 	ConfirmCancel(context.Context, *ConfirmCancelRequest) (*ConfirmCancelResponse, error)
-	// UndoCancel takes a cancel back. Postcondition: the ticket is in the state that it had before BeginCancel, or a tombstone refuses
-	// a BeginCancel with the same cancel_id that arrives late.
-	// Errors: not found.
+	// UndoCancel takes a cancel back. Precondition: the cancel was not confirmed.
+	// Postcondition: the ticket is in the state that it had before BeginCancel (or PICKED_UP, if the courier has taken the food meanwhile),
+	// and a BeginCancel with the same cancel_id that arrives late is refused.
+	// Errors: not found; refused ticket_cancelled.
 	UndoCancel(context.Context, *UndoCancelRequest) (*UndoCancelResponse, error)
 	// GetTicket returns a ticket.
 	// Precondition: the caller is its restaurant, its consumer, support, or a module.

@@ -1,0 +1,93 @@
+// Package internal is the kitchen: the ticket and its machine (ticket.go, transitions.go, which know neither database nor
+// network), its store, and the three ways in: calls of modules (calls.go), requests (routes.go) and events (listen.go).
+package internal
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/database"
+	"kerf/platform/work"
+)
+
+// expireTicket is the due work that ends a ticket which nobody accepted, keyed by order.
+const expireTicket = "expire_ticket"
+
+// domainClock tells the domain's time.
+type domainClock interface{ Now() time.Time }
+
+// events is where what happened is written down, to be published.
+type events interface {
+	Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error
+}
+
+// queue is where the time to accept is waited for.
+type queue interface {
+	Schedule(tx *database.Tx, kind, key string, due time.Time, payload []byte) error
+	Cancel(tx *database.Tx, kind, key string) error
+	Handle(kind string, on work.Time, h work.Handler)
+}
+
+// Service is the kitchen.
+type Service struct {
+	db     *database.DB
+	events events
+	queue  queue
+	clock  domainClock
+	log    *slog.Logger
+}
+
+var _ kitchenapi.KitchenService = (*Service)(nil)
+
+// New makes the kitchen and registers its due work with the queue.
+func New(db *database.DB, events events, queue queue, clk domainClock, log *slog.Logger) *Service {
+	s := &Service{db: db, events: events, queue: queue, clock: clk, log: log}
+	queue.Handle(expireTicket, work.Domain, s.expire)
+	return s
+}
+
+// change takes an order's ticket through one step of its machine in tx: state, event, and the time to accept. seen is the version
+// that the caller stated, 0 if he states none.
+func (s *Service) change(ctx context.Context, tx *database.Tx, t *Ticket, step func(t *Ticket, now time.Time) (Effect, error)) error {
+	version, state := t.Version, t.State
+	effect, err := step(t, s.clock.Now())
+	if err != nil || t.Version == version {
+		return err
+	}
+	if err := update(tx, t, version); err != nil {
+		return err
+	}
+	if err := s.watch(tx, t, state); err != nil {
+		return err
+	}
+	return s.publish(ctx, tx, t, effect)
+}
+
+// watch has the ticket expire while the restaurant is asked, and not after; an undone cancel asks again, with the time that was left.
+func (s *Service) watch(tx *database.Tx, t *Ticket, before State) error {
+	switch {
+	case t.State == before:
+		return nil
+	case t.State == AwaitingAcceptance:
+		return s.queue.Schedule(tx, expireTicket, t.OrderID, t.AcceptBy, nil)
+	case before == AwaitingAcceptance && t.State != Expired: // the expiry that brought EXPIRED ends itself
+		return s.queue.Cancel(tx, expireTicket, t.OrderID)
+	}
+	return nil
+}
+
+// expire ends a ticket whose time to accept is over. In every other state than AWAITING_ACCEPTANCE it changes nothing.
+func (s *Service) expire(ctx context.Context, c *work.Claim) error {
+	return c.Record(ctx, func(ctx context.Context, tx *database.Tx) error {
+		t, err := find(tx, c.Key)
+		if err != nil {
+			return err
+		}
+		c.Finish(tx)
+		return s.change(ctx, tx, t, (*Ticket).Expire)
+	})
+}
