@@ -218,8 +218,10 @@ type Order struct {
 	DeliveryPin string `protobuf:"bytes,23,opt,name=delivery_pin,json=deliveryPin,proto3" json:"delivery_pin,omitempty"`
 	// A cancel has been asked for and waits for the saga that runs.
 	CancelRequested bool `protobuf:"varint,24,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What this caller may do with the order now, each the last part of an action's path: cancellation.
+	Actions       []string `protobuf:"bytes,25,rep,name=actions,proto3" json:"actions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
@@ -418,6 +420,13 @@ func (x *Order) GetCancelRequested() bool {
 		return x.CancelRequested
 	}
 	return false
+}
+
+func (x *Order) GetActions() []string {
+	if x != nil {
+		return x.Actions
+	}
+	return nil
 }
 
 type OrderLine struct {
@@ -1191,7 +1200,7 @@ const file_modules_orders_ordersapi_orders_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"?\n" +
 	"\x10GetOrderResponse\x12+\n" +
-	"\x05order\x18\x01 \x01(\v2\x15.kerf.orders.v1.OrderR\x05order\"\xd1\a\n" +
+	"\x05order\x18\x01 \x01(\v2\x15.kerf.orders.v1.OrderR\x05order\"\xeb\a\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x120\n" +
@@ -1221,7 +1230,8 @@ const file_modules_orders_ordersapi_orders_proto_rawDesc = "" +
 	"\n" +
 	"updated_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\tupdatedAt\x12!\n" +
 	"\fdelivery_pin\x18\x17 \x01(\tR\vdeliveryPin\x12)\n" +
-	"\x10cancel_requested\x18\x18 \x01(\bR\x0fcancelRequested\"\xe5\x01\n" +
+	"\x10cancel_requested\x18\x18 \x01(\bR\x0fcancelRequested\x12\x18\n" +
+	"\aactions\x18\x19 \x03(\tR\aactions\"\xe5\x01\n" +
 	"\tOrderLine\x12\x17\n" +
 	"\aitem_id\x18\x01 \x01(\tR\x06itemId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +

@@ -1,0 +1,200 @@
+package internal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"kerf/platform/database"
+	"kerf/platform/fault"
+)
+
+// The statements of an order's life are prepared SQL: each order runs about twenty of them.
+const (
+	insertOrder = `INSERT INTO orders (id, consumer_id, restaurant_id, quote_id, address_id, lines, currency, subtotal, tax,
+		delivery_fee, service_fee, small_order_fee, tip, total, cancellation_fee, latitude, longitude, pickup_latitude,
+		pickup_longitude, payment_token, notes, pickup_code, delivery_pin, preparation_seconds, eta_earliest, eta_latest, placed_at,
+		version, state, reason, furthest, setback, failure, courier_id, dispatched, cancel_by, cancel_reason, heard_at, updated_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', '', 0, '', '', ?, ?)`
+
+	updateOrder = `UPDATE orders SET version = ?, state = ?, reason = ?, charge = ?, furthest = ?, setback = ?, failure = ?,
+		courier_id = ?, ready_by = ?, dispatched = ?, captured = ?, cancel_by = ?, cancel_reason = ?, payment_token = ?,
+		heard_at = ?, updated_at = ? WHERE id = ?`
+
+	orderColumns = `o.id, o.consumer_id, o.restaurant_id, o.quote_id, o.address_id, o.lines, o.currency, o.subtotal, o.tax,
+		o.delivery_fee, o.service_fee, o.small_order_fee, o.tip, o.total, o.cancellation_fee, o.latitude, o.longitude,
+		o.pickup_latitude, o.pickup_longitude, o.payment_token, o.notes, o.pickup_code, o.delivery_pin, o.preparation_seconds,
+		o.eta_earliest, o.eta_latest, o.placed_at, o.version, o.state, o.reason, o.charge, o.furthest, o.setback, o.failure,
+		o.courier_id, o.ready_by, o.dispatched, o.captured, o.cancel_by, o.cancel_reason, o.heard_at, o.updated_at`
+
+	selectOrder = `SELECT ` + orderColumns + `, s.id, s.kind, s.step, s.data, s.anomaly, s.attempts, s.started_at
+		FROM orders o LEFT JOIN saga s ON s.order_id = o.id AND s.ended_at IS NULL WHERE o.id = ?`
+
+	insertSaga = `INSERT INTO saga (id, order_id, kind, step, data, anomaly, attempts, started_at) VALUES (?, ?, ?, ?, ?, '', ?, ?)`
+	updateSaga = `UPDATE saga SET step = ?, data = ?, anomaly = ?, attempts = ?, ended_at = ? WHERE id = ?`
+)
+
+// querier is a transaction, or the reading pool under a context.
+type querier interface {
+	QueryRow(query string, args ...any) *sql.Row
+}
+
+// reading is the reading pool as a querier.
+type reading struct {
+	ctx context.Context
+	db  *database.DB
+}
+
+func (r reading) QueryRow(query string, args ...any) *sql.Row {
+	return r.db.QueryRow(r.ctx, query, args...)
+}
+
+// load returns an order with the saga that acts on it, or not found.
+func load(q querier, id string) (*Order, error) {
+	var (
+		o    Order
+		saga openSaga
+		in   = orderFields(&o)
+	)
+	err := q.QueryRow(selectOrder, id).Scan(append(in, &saga.id, &saga.kind, &saga.step, &saga.data, &saga.anomaly, &saga.attempts, &saga.started)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.NotFound("order")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load order: %w", err)
+	}
+	if o.Saga, err = saga.saga(); err != nil {
+		return nil, fmt.Errorf("load saga: %w", err)
+	}
+	return &o, nil
+}
+
+// openSaga is the outer-joined half of a row; all NULL where no saga acts on the order.
+type openSaga struct {
+	id, kind, step, data, anomaly sql.NullString
+	attempts, started             sql.NullInt64
+}
+
+func (s openSaga) saga() (*Saga, error) {
+	if !s.id.Valid {
+		return nil, nil
+	}
+	saga := &Saga{
+		ID: s.id.String, Kind: SagaKind(s.kind.String), Step: Step(s.step.String),
+		Anomaly: s.anomaly.String, Attempts: int(s.attempts.Int64), StartedAt: database.Time(s.started.Int64),
+	}
+	if s.data.String == "" {
+		return saga, nil
+	}
+	return saga, json.Unmarshal([]byte(s.data.String), &saga.Data)
+}
+
+// orderFields are where a row of orderColumns is scanned to.
+func orderFields(o *Order) []any {
+	p := &o.Price
+	return append(make([]any, 0, 48),
+		&o.ID, &o.ConsumerID, &o.RestaurantID, &o.QuoteID, &o.AddressID, (*linesColumn)(&o.Lines), &p.Currency, &p.Subtotal, &p.Tax,
+		&p.DeliveryFee, &p.ServiceFee, &p.SmallOrderFee, &p.Tip, &p.Total, &p.CancellationFee, &o.Address.Latitude, &o.Address.Longitude,
+		&o.RestaurantPosition.Latitude, &o.RestaurantPosition.Longitude, &o.PaymentToken, &o.Notes, &o.PickupCode, &o.DeliveryPIN, &o.PreparationSeconds,
+		(*instantColumn)(&o.EtaEarliest), (*instantColumn)(&o.EtaLatest), (*instantColumn)(&o.PlacedAt), &o.Version, &o.State, &o.Reason, &o.Charge, &o.Furthest, &o.Setback, &o.Failure,
+		&o.CourierID, (*instantColumn)(&o.ReadyBy), &o.Dispatched, &o.Captured, &o.CancelBy, &o.CancelReason, (*instantColumn)(&o.HeardAt), (*instantColumn)(&o.UpdatedAt),
+	)
+}
+
+// create writes a new order. It reports false, and writes nothing, if its quote was ordered before.
+func create(tx *database.Tx, o *Order) (bool, error) {
+	lines, err := json.Marshal(o.Lines)
+	if err != nil {
+		return false, fmt.Errorf("create order: %w", err)
+	}
+	p := &o.Price
+	_, err = tx.Exec(insertOrder, o.ID, o.ConsumerID, o.RestaurantID, o.QuoteID, o.AddressID, string(lines), p.Currency, p.Subtotal, p.Tax,
+		p.DeliveryFee, p.ServiceFee, p.SmallOrderFee, p.Tip, p.Total, p.CancellationFee, o.Address.Latitude, o.Address.Longitude,
+		o.RestaurantPosition.Latitude, o.RestaurantPosition.Longitude, o.PaymentToken, o.Notes, o.PickupCode, o.DeliveryPIN, o.PreparationSeconds,
+		instant(o.EtaEarliest), instant(o.EtaLatest), instant(o.PlacedAt),
+		o.Version, string(o.State), string(o.Furthest), instant(o.HeardAt), instant(o.UpdatedAt))
+	if database.IsDuplicate(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("create order: %w", err)
+	}
+	return true, nil
+}
+
+func update(tx *database.Tx, o *Order) error {
+	o.Version++
+	_, err := tx.Exec(updateOrder, o.Version, string(o.State), o.Reason, o.Charge, string(o.Furthest), o.Setback, o.Failure,
+		o.CourierID, instant(o.ReadyBy), o.Dispatched, o.Captured, string(o.CancelBy), o.CancelReason, o.PaymentToken,
+		instant(o.HeardAt), instant(o.UpdatedAt), o.ID)
+	if err != nil {
+		return fmt.Errorf("update order: %w", err)
+	}
+	return nil
+}
+
+func createSaga(tx *database.Tx, orderID string, s *Saga) error {
+	_, err := tx.Exec(insertSaga, s.ID, orderID, string(s.Kind), string(s.Step), s.Data.text(), s.Attempts, instant(s.StartedAt))
+	if err != nil {
+		return fmt.Errorf("create saga: %w", err)
+	}
+	return nil
+}
+
+func saveSaga(tx *database.Tx, s *Saga) error {
+	_, err := tx.Exec(updateSaga, string(s.Step), s.Data.text(), s.Anomaly, s.Attempts, instant(s.EndedAt), s.ID)
+	if err != nil {
+		return fmt.Errorf("save saga: %w", err)
+	}
+	return nil
+}
+
+// text is the data as its column holds it.
+func (d Data) text() string {
+	if d == (Data{}) {
+		return ""
+	}
+	text, _ := json.Marshal(d) // strings, booleans and a number: it cannot fail
+	return string(text)
+}
+
+// instant is a time as a column holds it, NULL for the zero time.
+func instant(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return database.Micros(t)
+}
+
+// instantColumn reads what instant writes.
+type instantColumn time.Time
+
+// Scan reads a column of microseconds.
+func (c *instantColumn) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*c = instantColumn{}
+	case int64:
+		*c = instantColumn(database.Time(v))
+	default:
+		return fmt.Errorf("an instant is not a %T", src)
+	}
+	return nil
+}
+
+// linesColumn reads the JSON of an order's lines.
+type linesColumn []Line
+
+// Scan reads a column of JSON.
+func (c *linesColumn) Scan(src any) error {
+	switch v := src.(type) {
+	case string:
+		return json.Unmarshal([]byte(v), (*[]Line)(c))
+	case []byte:
+		return json.Unmarshal(v, (*[]Line)(c))
+	}
+	return fmt.Errorf("lines are not a %T", src)
+}
