@@ -273,12 +273,13 @@ func (o *once) replay(s *stored) error {
 	return nil
 }
 
-// send writes an answer; the error says what a refusal was, for the log.
-func (o *once) send(s *stored, refusal error) {
+// send writes an answer, and notes for the log what act ended with: the refusal that is being sent, or an error after a commit, which
+// changes nothing about the answer.
+func (o *once) send(s *stored, err error) {
+	if err != nil {
+		_, o.request.problem = Fault(err)
+	}
 	if s.status >= http.StatusBadRequest {
-		if refusal != nil {
-			_, o.request.problem = Fault(refusal)
-		}
 		writeProblem(o.c, s.status, o.request.problem, s.body)
 		return
 	}

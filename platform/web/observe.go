@@ -10,6 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
+
+	"kerf/platform/fault"
 )
 
 // metrics are of all servers that share a registry.
@@ -99,7 +101,7 @@ func (s *Server) log(c echo.Context, r *request, status int, took time.Duration)
 	}
 	if r.problem != nil {
 		attrs = append(attrs, slog.String("code", r.problem.Code))
-		if status >= http.StatusInternalServerError {
+		if status >= http.StatusInternalServerError || r.problem.Kind == fault.KindInternal {
 			attrs = append(attrs, slog.String("error", r.problem.Error()))
 		}
 	}

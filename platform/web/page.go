@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/url"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -51,7 +52,7 @@ func parseCursor(text string) (Cursor, bool) {
 		return Cursor{}, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < 2 || b[0] != cursorForm || !utf8.Valid(b) {
+	if err != nil || len(b) < 2 || b[0] != cursorForm {
 		return Cursor{}, false
 	}
 	n, size := binary.Uvarint(b[1:])
@@ -60,8 +61,11 @@ func parseCursor(text string) (Cursor, bool) {
 	}
 	rest := b[1+size:]
 	c := Cursor{Key: string(rest[:n]), ID: string(rest[n:])}
-	return c, c.String() == text
+	return c, c.String() == text && isText(c.Key) && isText(c.ID)
 }
+
+// isText tells whether every database takes s as text.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // Page is the part of a list that is asked for: at most Limit elements after the cursor.
 type Page struct {

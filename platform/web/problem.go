@@ -83,9 +83,11 @@ func ofEcho(e *echo.HTTPError) *fault.Error {
 	case e.Code >= http.StatusInternalServerError:
 		return fault.Internal(e, "internal")
 	}
-	code := strings.ReplaceAll(strings.ToLower(http.StatusText(e.Code)), " ", "_")
+	code := snakeCase.Replace(strings.ToLower(http.StatusText(e.Code)))
 	return fault.New(fault.KindInvalid, code, "%s", http.StatusText(e.Code)).WithCause(e)
 }
+
+var snakeCase = strings.NewReplacer(" ", "_", "-", "_", "'", "")
 
 // guarded runs a handler; its panic becomes an Internal fault with the stack as its cause. http.ErrAbortHandler goes on: it is how
 // a proxy says that an answer begun cannot be ended.
@@ -135,6 +137,7 @@ func problemBody(c echo.Context, r *request, status int, f *fault.Error) []byte 
 func writeProblem(c echo.Context, status int, f *fault.Error, body []byte) {
 	h := c.Response().Header()
 	h.Del("Etag")
+	h.Del(echo.HeaderContentType) // of an answer that did not come about
 	h["Cache-Control"] = headerNoStore
 	if f != nil && f.RetryAfter > 0 {
 		h.Set(echo.HeaderRetryAfter, strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
