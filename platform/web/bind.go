@@ -39,14 +39,15 @@ func Bind(c echo.Context, dst any) error {
 
 func requireJSON(h http.Header) error {
 	contentType := h.Get(echo.HeaderContentType)
-	if contentType == echo.MIMEApplicationJSON {
+	plain := h.Get(echo.HeaderContentEncoding) == "" // a small packed body may be a large one, and nobody needs to pack
+	if contentType == echo.MIMEApplicationJSON && plain {
 		return nil
 	}
 	mediaType, params, err := mime.ParseMediaType(contentType)
 	charset, given := params["charset"]
-	if err != nil || mediaType != echo.MIMEApplicationJSON || given && !strings.EqualFold(charset, "utf-8") {
+	if err != nil || !plain || mediaType != echo.MIMEApplicationJSON || given && !strings.EqualFold(charset, "utf-8") {
 		return withStatus(http.StatusUnsupportedMediaType,
-			fault.New(fault.KindInvalid, "unsupported_media_type", "send application/json in UTF-8"))
+			fault.New(fault.KindInvalid, "unsupported_media_type", "send application/json in UTF-8, not compressed"))
 	}
 	return nil
 }

@@ -119,6 +119,9 @@ func TestAnotherMediaTypeIsRefused(t *testing.T) {
 			t.Errorf("%q = %d", contentType, r.status)
 		}
 	}
+	if r := e.do("POST", "/orders", `{}`, "Content-Encoding", "gzip"); r.status != 415 {
+		t.Errorf("a packed body = %d", r.status)
+	}
 }
 
 func TestChecksNameEverythingAtOnce(t *testing.T) {

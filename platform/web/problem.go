@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,10 +105,16 @@ func guarded(c echo.Context, next echo.HandlerFunc) (err error) {
 	return next(c)
 }
 
+// statusClientGone is what the log and the metrics say of a client that left without its answer: nginx's 499, no failure of ours.
+const statusClientGone = 499
+
 // refuse answers with a problem, unless the answer has begun.
 func (s *Server) refuse(c echo.Context, err error) {
 	status, f := Fault(err)
 	r := requestOf(c)
+	if r.client.Err() != nil && errors.Is(err, context.Canceled) {
+		status, f = statusClientGone, fault.New(fault.KindUnknown, "client_gone", "the client left").WithCause(err)
+	}
 	r.problem = f
 	if c.Response().Committed {
 		return

@@ -255,6 +255,35 @@ func TestARequestIsOneLineWithoutPersonalData(t *testing.T) {
 	}
 }
 
+func TestAClientThatLeavesIsNoFailureOfOurs(t *testing.T) {
+	var out lines
+	entered := make(chan struct{})
+	e := newEdge(t, web.Config{Log: slog.New(slog.NewJSONHandler(&out, nil))}, func(e *echo.Echo) {
+		e.GET("/slow", func(c echo.Context) error {
+			close(entered)
+			<-c.Request().Context().Done()
+			return fmt.Errorf("ask the kitchen: %w", c.Request().Context().Err())
+		})
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, "GET", e.url+"/slow", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-entered
+		leave()
+	}()
+	if answer, err := http.DefaultClient.Do(request); err == nil {
+		_ = answer.Body.Close()
+		t.Fatal("a client that left has an answer")
+	}
+	await(t, "a line", func() bool { return out.all()[0] != "" })
+	if line := out.all()[0]; !strings.Contains(line, `"level":"INFO"`) || !strings.Contains(line, `"status":499`) {
+		t.Errorf("line = %s", line)
+	}
+}
+
 func TestRequestsAreCountedByRoutePattern(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	routes := func(e *echo.Echo) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -39,15 +40,13 @@ type Event struct {
 //		}
 //	}
 type EventStream struct {
-	ctx       context.Context
-	cancel    context.CancelFunc
-	detach    func() bool
+	ctx       context.Context // the request's own, kept as the handler that owns both ends together with it
+	end       func()
 	request   *request
 	response  *echo.Response
 	control   *http.ResponseController
 	heartbeat *time.Timer
 	last      string
-	closed    bool
 }
 
 // writeTimeout is how long a client may take to accept what it is sent.
@@ -56,24 +55,19 @@ const writeTimeout = 10 * time.Second
 // Stream begins a stream: it has no deadline, lasts until the client leaves or the server drains, and is never buffered by a
 // proxy. A draining server answers Unavailable. The handler closes the stream.
 func Stream(c echo.Context) (*EventStream, error) {
-	r := requestOf(c)
-	if !r.server.openStream() {
-		return nil, fault.Unavailable(time.Second, "draining", "this server is stopping")
+	end, err := openEnded(c)
+	if err != nil {
+		return nil, err
 	}
+	r := requestOf(c)
 	s := &EventStream{
-		request: r, response: c.Response(), control: http.NewResponseController(c.Response().Writer),
+		ctx: c.Request().Context(), end: end, request: r,
+		response: c.Response(), control: http.NewResponseController(c.Response().Writer),
 		heartbeat: time.NewTimer(r.server.config.Heartbeat), last: c.Request().Header.Get("Last-Event-ID"),
 	}
-	// The request's context has a deadline: keep what it carries, and end by the client's leaving instead.
-	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(c.Request().Context()))
-	s.detach = context.AfterFunc(r.client, s.cancel)
-	r.streaming = true
-	c.SetRequest(c.Request().WithContext(s.ctx))
-
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx and its kin
-	_ = s.control.SetReadDeadline(time.Time{})
 	c.Response().WriteHeader(http.StatusOK)
 	if err := s.write([]byte(": hello\n\n")); err != nil {
 		s.Close()
@@ -176,13 +170,44 @@ func (s *EventStream) write(b []byte) error {
 
 // Close ends the stream; more than once does nothing.
 func (s *EventStream) Close() {
-	if s.closed {
-		return
-	}
-	s.closed = true
 	s.heartbeat.Stop()
-	s.detach()
-	s.cancel()
-	s.request.server.metrics.streams.Dec()
-	s.request.server.streams.Done()
+	s.end()
+}
+
+// Relay lets a request last that passes somebody else's stream on: it has no deadline, and its context is done when the client
+// leaves, the server drains or end is called, as it must be. A draining server answers Unavailable.
+func Relay(c echo.Context) (end func(), err error) {
+	end, err = openEnded(c)
+	if err != nil {
+		return nil, err
+	}
+	r, ctx := requestOf(c), c.Request().Context()
+	go func() { // until end: Drain waits for it
+		select {
+		case <-r.server.draining:
+			end()
+		case <-ctx.Done():
+		}
+	}()
+	return end, nil
+}
+
+// openEnded counts the request as a stream and lifts its deadline, until the returned function is called for the first time.
+func openEnded(c echo.Context) (end func(), err error) {
+	r := requestOf(c)
+	if !r.server.openStream() {
+		return nil, fault.Unavailable(time.Second, "draining", "this server is stopping")
+	}
+	// The request's context has a deadline: keep what it carries, and end by the client's leaving instead.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Request().Context()))
+	detach := context.AfterFunc(r.client, cancel)
+	c.SetRequest(c.Request().WithContext(ctx))
+	r.streaming = true
+	_ = http.NewResponseController(c.Response().Writer).SetReadDeadline(time.Time{}) // not every connection has one
+	return sync.OnceFunc(func() {
+		detach()
+		cancel()
+		r.server.metrics.streams.Dec()
+		r.server.streams.Done()
+	}), nil
 }

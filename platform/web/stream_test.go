@@ -210,6 +210,38 @@ func TestADrainDoesNotWaitForEver(t *testing.T) {
 	}
 }
 
+func TestARelayedStreamHasNoDeadlineAndEndsWithADrain(t *testing.T) {
+	entered, left := make(chan struct{}), make(chan error, 1)
+	e := newEdge(t, web.Config{Timeout: time.Millisecond}, func(e *echo.Echo) {
+		e.GET("/relay", func(c echo.Context) error {
+			end, err := web.Relay(c)
+			if err != nil {
+				return err
+			}
+			defer end()
+			c.Response().WriteHeader(http.StatusOK)
+			c.Response().Flush()
+			_, limited := c.Request().Context().Deadline()
+			if limited {
+				t.Error("a relayed stream has a deadline")
+			}
+			close(entered)
+			<-c.Request().Context().Done()
+			left <- c.Request().Context().Err()
+			return nil
+		})
+	})
+	go func() {
+		<-entered
+		_ = e.web.Drain(context.Background())
+	}()
+	e.do("GET", "/relay", "")
+	<-left
+	if r := e.do("GET", "/relay", ""); r.status != 503 {
+		t.Errorf("a new one while draining: %d", r.status)
+	}
+}
+
 func TestAStreamCarriesItsCallerAndRefusesLineBreaks(t *testing.T) {
 	done := make(chan struct{})
 	e := newEdge(t, web.Config{}, func(e *echo.Echo) {
