@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
 	"sync"
@@ -110,7 +109,7 @@ func newOnce(c echo.Context, db *database.DB) (*once, error) {
 
 // digest hashes parts so that no two lists of parts run into one another.
 func digest(parts ...string) (sum [sha256.Size]byte) {
-	var h hash.Hash = sha256.New()
+	h := sha256.New()
 	for _, p := range parts {
 		_, _ = fmt.Fprintf(h, "%d:", len(p)) // a hash never fails
 		_, _ = io.WriteString(h, p)
