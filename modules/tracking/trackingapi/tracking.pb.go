@@ -249,15 +249,18 @@ func (x *View) GetHistory() []*HistoryEntry {
 }
 
 type OrderSection struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sequence      int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	Total         *kerfpb.Money          `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
-	Charge        *kerfpb.Money          `protobuf:"bytes,5,opt,name=charge,proto3" json:"charge,omitempty"`
-	PlacedAt      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Sequence int64                  `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	State    string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	Reason   string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Total    *kerfpb.Money          `protobuf:"bytes,4,opt,name=total,proto3" json:"total,omitempty"`
+	Charge   *kerfpb.Money          `protobuf:"bytes,5,opt,name=charge,proto3" json:"charge,omitempty"`
+	PlacedAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=placed_at,json=placedAt,proto3" json:"placed_at,omitempty"`
+	// Where the order goes, and where it comes from.
+	Address            *kerfpb.Position `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
+	RestaurantPosition *kerfpb.Position `protobuf:"bytes,8,opt,name=restaurant_position,json=restaurantPosition,proto3" json:"restaurant_position,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *OrderSection) Reset() {
@@ -328,6 +331,20 @@ func (x *OrderSection) GetCharge() *kerfpb.Money {
 func (x *OrderSection) GetPlacedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.PlacedAt
+	}
+	return nil
+}
+
+func (x *OrderSection) GetAddress() *kerfpb.Position {
+	if x != nil {
+		return x.Address
+	}
+	return nil
+}
+
+func (x *OrderSection) GetRestaurantPosition() *kerfpb.Position {
+	if x != nil {
+		return x.RestaurantPosition
 	}
 	return nil
 }
@@ -636,14 +653,16 @@ const file_modules_tracking_trackingapi_tracking_proto_rawDesc = "" +
 	"\bdelivery\x18\t \x01(\v2!.kerf.tracking.v1.DeliverySectionR\bdelivery\x12:\n" +
 	"\apayment\x18\n" +
 	" \x01(\v2 .kerf.tracking.v1.PaymentSectionR\apayment\x128\n" +
-	"\ahistory\x18\v \x03(\v2\x1e.kerf.tracking.v1.HistoryEntryR\ahistory\"\xdf\x01\n" +
+	"\ahistory\x18\v \x03(\v2\x1e.kerf.tracking.v1.HistoryEntryR\ahistory\"\xd0\x02\n" +
 	"\fOrderSection\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12$\n" +
 	"\x05total\x18\x04 \x01(\v2\x0e.kerf.v1.MoneyR\x05total\x12&\n" +
 	"\x06charge\x18\x05 \x01(\v2\x0e.kerf.v1.MoneyR\x06charge\x127\n" +
-	"\tplaced_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\"x\n" +
+	"\tplaced_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\x12+\n" +
+	"\aaddress\x18\a \x01(\v2\x11.kerf.v1.PositionR\aaddress\x12B\n" +
+	"\x13restaurant_position\x18\b \x01(\v2\x11.kerf.v1.PositionR\x12restaurantPosition\"x\n" +
 	"\rTicketSection\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x125\n" +
@@ -697,6 +716,7 @@ var file_modules_tracking_trackingapi_tracking_proto_goTypes = []any{
 	(*HistoryEntry)(nil),          // 7: kerf.tracking.v1.HistoryEntry
 	(*kerfpb.Money)(nil),          // 8: kerf.v1.Money
 	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*kerfpb.Position)(nil),       // 10: kerf.v1.Position
 }
 var file_modules_tracking_trackingapi_tracking_proto_depIdxs = []int32{
 	2,  // 0: kerf.tracking.v1.GetViewResponse.view:type_name -> kerf.tracking.v1.View
@@ -708,22 +728,24 @@ var file_modules_tracking_trackingapi_tracking_proto_depIdxs = []int32{
 	8,  // 6: kerf.tracking.v1.OrderSection.total:type_name -> kerf.v1.Money
 	8,  // 7: kerf.tracking.v1.OrderSection.charge:type_name -> kerf.v1.Money
 	9,  // 8: kerf.tracking.v1.OrderSection.placed_at:type_name -> google.protobuf.Timestamp
-	9,  // 9: kerf.tracking.v1.TicketSection.ready_by:type_name -> google.protobuf.Timestamp
-	9,  // 10: kerf.tracking.v1.DeliverySection.eta_earliest:type_name -> google.protobuf.Timestamp
-	9,  // 11: kerf.tracking.v1.DeliverySection.eta_latest:type_name -> google.protobuf.Timestamp
-	9,  // 12: kerf.tracking.v1.DeliverySection.picked_up_at:type_name -> google.protobuf.Timestamp
-	9,  // 13: kerf.tracking.v1.DeliverySection.delivered_at:type_name -> google.protobuf.Timestamp
-	8,  // 14: kerf.tracking.v1.PaymentSection.authorized:type_name -> kerf.v1.Money
-	8,  // 15: kerf.tracking.v1.PaymentSection.captured:type_name -> kerf.v1.Money
-	8,  // 16: kerf.tracking.v1.PaymentSection.refunded:type_name -> kerf.v1.Money
-	9,  // 17: kerf.tracking.v1.HistoryEntry.time:type_name -> google.protobuf.Timestamp
-	0,  // 18: kerf.tracking.v1.TrackingService.GetView:input_type -> kerf.tracking.v1.GetViewRequest
-	1,  // 19: kerf.tracking.v1.TrackingService.GetView:output_type -> kerf.tracking.v1.GetViewResponse
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	10, // 9: kerf.tracking.v1.OrderSection.address:type_name -> kerf.v1.Position
+	10, // 10: kerf.tracking.v1.OrderSection.restaurant_position:type_name -> kerf.v1.Position
+	9,  // 11: kerf.tracking.v1.TicketSection.ready_by:type_name -> google.protobuf.Timestamp
+	9,  // 12: kerf.tracking.v1.DeliverySection.eta_earliest:type_name -> google.protobuf.Timestamp
+	9,  // 13: kerf.tracking.v1.DeliverySection.eta_latest:type_name -> google.protobuf.Timestamp
+	9,  // 14: kerf.tracking.v1.DeliverySection.picked_up_at:type_name -> google.protobuf.Timestamp
+	9,  // 15: kerf.tracking.v1.DeliverySection.delivered_at:type_name -> google.protobuf.Timestamp
+	8,  // 16: kerf.tracking.v1.PaymentSection.authorized:type_name -> kerf.v1.Money
+	8,  // 17: kerf.tracking.v1.PaymentSection.captured:type_name -> kerf.v1.Money
+	8,  // 18: kerf.tracking.v1.PaymentSection.refunded:type_name -> kerf.v1.Money
+	9,  // 19: kerf.tracking.v1.HistoryEntry.time:type_name -> google.protobuf.Timestamp
+	0,  // 20: kerf.tracking.v1.TrackingService.GetView:input_type -> kerf.tracking.v1.GetViewRequest
+	1,  // 21: kerf.tracking.v1.TrackingService.GetView:output_type -> kerf.tracking.v1.GetViewResponse
+	21, // [21:22] is the sub-list for method output_type
+	20, // [20:21] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_modules_tracking_trackingapi_tracking_proto_init() }
