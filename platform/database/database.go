@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,8 @@ type DB struct {
 	orm     *gorm.DB
 	writer  *writer
 	metrics *metrics
+	closing sync.Once
+	closed  error // what closing it gave
 }
 
 // Open opens the module's database, creating and migrating it as needed. It fails at once, in one line, if another process has
@@ -136,8 +139,13 @@ func reading(ctx context.Context) context.Context {
 	return ctx
 }
 
-// Close answers the commands that wait, refuses later ones, and closes the database.
+// Close answers the commands that wait, refuses later ones, and closes the database. Closing again does nothing.
 func (db *DB) Close() error {
+	db.closing.Do(func() { db.closed = db.close() })
+	return db.closed
+}
+
+func (db *DB) close() error {
 	var errs []error
 	if db.writer != nil {
 		errs = append(errs, db.writer.close())

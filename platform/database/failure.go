@@ -19,17 +19,21 @@ var errEnded = errors.New("database: a transaction was used after its end")
 
 // translate turns a failure of the database itself (disk full, I/O, locked file, corruption) into a fault of kind Unavailable.
 // What a statement did wrong (a constraint, bad SQL) is its author's, and stays as it is.
-func translate(module string, err error) error {
+func (c *connector) translate(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Code {
 	case sqlite3.ErrFull:
-		return fault.Unavailable(retryAfter, "database_full", "the %s database is full", module).WithCause(err)
+		return fault.Unavailable(retryAfter, "database_full", "the %s database is full", c.module).WithCause(err)
 	case sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrIoErr, sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrCantOpen,
-		sqlite3.ErrNomem, sqlite3.ErrPerm, sqlite3.ErrProtocol, sqlite3.ErrReadonly, sqlite3.ErrInterrupt:
-		return unavailable(module, err)
+		sqlite3.ErrNomem, sqlite3.ErrPerm, sqlite3.ErrProtocol:
+		return unavailable(c.module, err)
+	case sqlite3.ErrReadonly:
+		if !c.readOnly { // On the reading pool it is a mistake of the statement.
+			return unavailable(c.module, err)
+		}
 	}
 	return err
 }

@@ -37,7 +37,7 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	dsn := url.URL{Scheme: "file", Path: c.path, RawQuery: query.Encode()}
 	raw, err := c.Driver().Open(dsn.String())
 	if err != nil {
-		return nil, translate(c.module, err)
+		return nil, c.translate(err)
 	}
 	conn := &connection{SQLiteConn: raw.(*sqlite3.SQLiteConn), connector: c}
 	for _, pragma := range c.pragmas() {
@@ -130,7 +130,7 @@ func (c *connection) note(err error) error {
 	if err == nil {
 		return nil
 	}
-	err = translate(c.connector.module, err)
+	err = c.connector.translate(err)
 	if c.failure == nil && isFailure(err) {
 		c.failure = err
 	}

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,7 +18,6 @@ type Tx struct {
 	db     *DB
 	writer *writer // nil once the command has ended
 	hooks  []func()
-	depth  int // of nested savepoints
 }
 
 // txContext carries the values of the caller's context into a command, but neither its deadline nor its cancellation: a
@@ -70,29 +70,27 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 
 // Savepoint runs f, and undoes what it wrote, and asked for after the commit, if it returns an error, which is returned
 // unchanged. Savepoints may nest.
-func (tx *Tx) Savepoint(f func() error) error {
+func (tx *Tx) Savepoint(f func() error) (err error) {
 	if tx.writer == nil {
 		return errEnded
 	}
-	conn, hooks := tx.writer.conn, len(tx.hooks)
-	tx.depth++
-	defer func() { tx.depth-- }()
-	name := fmt.Sprintf("inner%d", tx.depth)
-	if _, err := conn.execute("SAVEPOINT "+name, nil); err != nil {
+	if err := tx.writer.steer(saveInner); err != nil {
 		return err
 	}
+	hooks, kept := len(tx.hooks), false
+	defer func() { // However f ends, a panic included.
+		if !kept {
+			tx.hooks = tx.hooks[:hooks]
+			if undo := errors.Join(tx.writer.steer(undoInner), tx.writer.steer(releaseInner)); undo != nil {
+				err = undo
+			}
+		}
+	}()
 	if err := f(); err != nil {
-		tx.hooks = tx.hooks[:hooks]
-		if _, undo := conn.execute("ROLLBACK TO "+name, nil); undo != nil {
-			return undo
-		}
-		if _, undo := conn.execute("RELEASE "+name, nil); undo != nil {
-			return undo
-		}
 		return err
 	}
-	_, err := conn.execute("RELEASE "+name, nil)
-	return err
+	kept = true
+	return tx.writer.steer(releaseInner)
 }
 
 // AfterCommit has f run once, after the commit that made this command durable and before its caller is answered; never if the
@@ -130,7 +128,7 @@ func InTransaction(ctx context.Context) bool { return ctx.Value(transactionKey{}
 type gormPool struct{ tx *Tx }
 
 func (p gormPool) PrepareContext(context.Context, string) (*sql.Stmt, error) {
-	return nil, fmt.Errorf("database: statements are prepared by themselves")
+	return nil, errors.New("database: statements are prepared by themselves")
 }
 
 func (p gormPool) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {

@@ -24,9 +24,9 @@ const (
 	// maxWaiting bounds the commands that wait; who comes later waits to wait.
 	maxWaiting = 1024
 	// walLimit is the size in bytes from which the log is cut, though readers may have to be waited for.
-	walLimit = 64 << 20
+	walLimit = 16 << 20
 	// walCheck is after how many commits the log's size is looked at.
-	walCheck = 64
+	walCheck = 32
 )
 
 // The states of a command: its caller may give it up only until the writer takes it.
@@ -53,8 +53,9 @@ type writer struct {
 	wal     string // path of the log
 	session *sql.Conn
 	conn    *connection // the same connection, past database/sql
-	control map[string]driver.Stmt
+	control [len(controlText)]driver.Stmt
 	group   []*command
+	running *command // the one whose function is being called
 	commits int
 
 	queue   chan *command
@@ -71,19 +72,32 @@ func startWriter(ctx context.Context, db *DB, path string, log *slog.Logger) (*w
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
-	go w.loop()
+	go w.loop(nil)
 	return w, nil
 }
 
-// The statements that steer a transaction.
+// control is a statement that steers the transaction.
+type control int
+
 const (
-	begin    = "BEGIN IMMEDIATE"
-	save     = "SAVEPOINT command"
-	release  = "RELEASE command"
-	undo     = "ROLLBACK TO command"
-	commit   = "COMMIT"
-	rollback = "ROLLBACK"
+	begin control = iota
+	commit
+	rollback
+	// Around each command.
+	save
+	undo
+	release
+	// Around a nested savepoint; the same name names the innermost.
+	saveInner
+	undoInner
+	releaseInner
 )
+
+var controlText = [...]string{
+	begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK",
+	save: "SAVEPOINT command", undo: "ROLLBACK TO command", release: "RELEASE command",
+	saveInner: "SAVEPOINT nested", undoInner: "ROLLBACK TO nested", releaseInner: "RELEASE nested",
+}
 
 // connect takes the pool's only connection for good.
 func (w *writer) connect(ctx context.Context) error {
@@ -91,22 +105,20 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.session, w.control = session, map[string]driver.Stmt{}
+	w.session = session
 	return session.Raw(func(c any) error {
 		w.conn = c.(*connection)
-		for _, text := range []string{begin, save, release, undo, commit, rollback} {
-			s, err := w.conn.SQLiteConn.Prepare(text)
-			if err != nil {
+		for i, text := range controlText {
+			if w.control[i], err = w.conn.SQLiteConn.Prepare(text); err != nil {
 				return err
 			}
-			w.control[text] = s
 		}
 		return nil
 	})
 }
 
-func (w *writer) steer(text string) error {
-	_, err := w.control[text].(driver.StmtExecContext).ExecContext(context.Background(), nil)
+func (w *writer) steer(statement control) error {
+	_, err := w.control[statement].(driver.StmtExecContext).ExecContext(context.Background(), nil)
 	return w.conn.note(err)
 }
 
@@ -164,27 +176,32 @@ func (w *writer) close() error {
 	}
 	w.mu.Unlock()
 	<-w.stopped
-	return w.disconnect()
-}
-
-func (w *writer) disconnect() error {
-	if w.session == nil {
-		return nil
-	}
 	for _, s := range w.control {
 		s.Close()
 	}
-	err := w.session.Close()
-	w.session = nil
-	return err
+	// Past database/sql, whose Close would wait for ever for a result that somebody forgot to close.
+	return w.conn.Close()
 }
 
-func (w *writer) loop() {
-	defer close(w.stopped)
+// loop runs groups until the queue is closed. A command that ends its goroutine (runtime.Goexit, as testing's FailNow does)
+// must not end the writer: another goroutine goes on, first with what is left of that command's group.
+func (w *writer) loop(interrupted *command) {
+	defer func() {
+		if c := w.running; c != nil {
+			w.running = nil
+			go w.loop(c)
+			return
+		}
+		close(w.stopped)
+	}()
+	if interrupted != nil {
+		interrupted.err = fault.Internal(errors.New("the command ended its goroutine"), "goexit")
+		w.rerun(interrupted)
+	}
 	for c := range w.queue {
-		w.run(c)
 		clear(w.group)
 		w.group = w.group[:0]
+		w.run(c)
 	}
 }
 
@@ -287,16 +304,25 @@ func (w *writer) finish(c *command, tx *Tx, err error) (lost bool) {
 
 // call runs a command's function, and turns a panic into an error.
 func (w *writer) call(c *command, tx *Tx) (err error) {
+	w.running = c
 	defer func() {
-		if p := recover(); p != nil {
-			w.log.Error("command panicked", "module", w.db.module, "panic", p, "stack", string(debug.Stack()))
-			err = fault.Internal(fmt.Errorf("panic: %v", p), "panic")
+		p := recover()
+		if p == nil {
+			return
 		}
+		w.running = nil
+		w.log.Error("command panicked", "module", w.db.module, "panic", p, "stack", string(debug.Stack()))
+		err = fault.Internal(fmt.Errorf("panic: %v", p), "panic")
 	}()
-	return c.f(&tx.ctx, tx)
+	err = c.f(&tx.ctx, tx)
+	w.running = nil
+	return err
 }
 
 func (w *writer) begin() error {
+	if !w.conn.AutoCommit() {
+		w.rollback() // The last one did not succeed.
+	}
 	w.conn.takeFailure()
 	return w.steer(begin)
 }
@@ -315,16 +341,14 @@ func (w *writer) commit(size int) error {
 	return nil
 }
 
-// rollback ends a transaction, whether SQLite has ended it already or not. A connection that cannot is replaced.
+// rollback ends a transaction, unless SQLite has ended it already.
 func (w *writer) rollback() {
-	if w.conn.AutoCommit() || w.steer(rollback) == nil || w.conn.AutoCommit() {
+	w.conn.closeRows()
+	if w.conn.AutoCommit() {
 		return
 	}
-	w.log.Error("transaction could not be rolled back, connecting anew", "module", w.db.module)
-	w.conn.closeRows()
-	w.disconnect()
-	if err := w.connect(context.Background()); err != nil {
-		w.log.Error("database could not be opened again", "module", w.db.module, "error", err)
+	if err := w.steer(rollback); err != nil {
+		w.log.Error("transaction could not be rolled back", "module", w.db.module, "error", err)
 	}
 }
 
@@ -333,11 +357,13 @@ func (w *writer) rollback() {
 func (w *writer) rerun(atFault *command) {
 	w.db.metrics.lost.Inc()
 	w.rollback()
-	w.log.Warn("transaction lost, running its commands alone", "module", w.db.module, "commands", len(w.group))
+	w.log.Warn("transaction lost, its commands run alone", "module", w.db.module, "commands", len(w.group))
 	if atFault != nil {
 		w.answer(atFault)
 	}
-	for _, c := range w.group {
+	for len(w.group) > 0 {
+		c := w.group[0]
+		w.group = w.group[1:]
 		w.alone(c)
 		w.answer(c)
 	}
@@ -369,7 +395,6 @@ func (w *writer) fail(c *command, err error) {
 // refuse answers a command, and all that wait behind it, with the reason why no transaction could begin: each of them would
 // otherwise wait for the lock in turn.
 func (w *writer) refuse(first *command, err error) {
-	w.log.Error("transaction could not begin", "module", w.db.module, "error", err)
 	for c := first; c != nil; {
 		if c.state.CompareAndSwap(waiting, taken) {
 			c.err = err
