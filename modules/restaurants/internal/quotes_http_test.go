@@ -9,6 +9,7 @@ import (
 
 	"kerf/modules/restaurants/restaurantsapi"
 	"kerf/platform/fault"
+	"kerf/platform/identity"
 )
 
 func TestAQuoteIsMadeAndShownToItsConsumerOnly(t *testing.T) {
@@ -92,7 +93,8 @@ func TestOtherModulesGetAQuoteThatCanBeOrderedNow(t *testing.T) {
 	made := e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 201, "")
 	consumer := strings.TrimPrefix(diner, "consumer:")
 	get := func(quote, consumer string) (*restaurantsapi.GetQuoteResponse, error) {
-		return e.service.GetQuote(t.Context(), &restaurantsapi.GetQuoteRequest{QuoteId: quote, ConsumerId: consumer})
+		ctx := identity.With(t.Context(), identity.Service("orders"))
+		return e.service.GetQuote(ctx, &restaurantsapi.GetQuoteRequest{QuoteId: quote, ConsumerId: consumer})
 	}
 	res, err := get(made.id(), consumer)
 	if err != nil {
@@ -107,6 +109,16 @@ func TestOtherModulesGetAQuoteThatCanBeOrderedNow(t *testing.T) {
 		if _, err := get(c[0], c[1]); fault.KindOf(err) != fault.KindNotFound {
 			t.Errorf("%v: %v", c, err)
 		}
+	}
+	request := &restaurantsapi.GetQuoteRequest{QuoteId: made.id(), ConsumerId: consumer}
+	for subject, kind := range map[string]fault.Kind{consumer: fault.KindOK, "somebody": fault.KindNotFound} {
+		ctx := identity.With(t.Context(), identity.Principal{Subject: subject, Roles: []identity.Role{identity.RoleConsumer}})
+		if _, err := e.service.GetQuote(ctx, request); fault.KindOf(err) != kind {
+			t.Errorf("%s asks: %v", subject, err)
+		}
+	}
+	if _, err := e.service.GetQuote(t.Context(), request); fault.KindOf(err) != fault.KindNotFound {
+		t.Errorf("nobody asks: %v", err)
 	}
 	e.put(id, "items/pizza/availability", `{"available":false}`).want(t, 200, "")
 	if _, err := get(made.id(), consumer); code(err) != "item_unavailable" {

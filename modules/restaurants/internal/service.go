@@ -47,6 +47,10 @@ func (s *Service) Subscriptions() []inbox.Subscription { return nil }
 
 // GetQuote returns a quote that can be ordered at this moment: see the contract.
 func (s *Service) GetQuote(ctx context.Context, req *restaurantsapi.GetQuoteRequest) (*restaurantsapi.GetQuoteResponse, error) {
+	// Who asks is a module acting by itself, or the consumer whose quote it is.
+	if p, known := identity.From(ctx); !known || !p.Has(identity.RoleService) && !p.Owns(req.GetConsumerId()) {
+		return nil, fault.NotFound("quote")
+	}
 	quote, r, err := s.findQuote(ctx, req.GetQuoteId(), req.GetConsumerId())
 	if err != nil {
 		return nil, err
