@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -132,21 +133,26 @@ func TestTheLogIsCutThoughReadersOverlap(t *testing.T) {
 	dir := t.TempDir()
 	db := databasetest.OpenIn(t, dir, "orders", migrations.FS, things)
 	write(t, db, insertBytes("a", 1<<18))
-	ctx, stop := context.WithCancel(t.Context())
-	var readers sync.WaitGroup
-	for range 3 { // Each holds its view of the database until the next has one.
-		readers.Go(func() {
-			for ctx.Err() == nil {
-				rows, err := db.Query(ctx, "SELECT id FROM thing UNION ALL SELECT id FROM thing")
-				if err != nil {
-					return
-				}
-				for rows.Next() {
-				}
-				rows.Close()
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() { // Always has a view of the database open: it takes the next before it closes the last.
+		var last *sql.Rows
+		for {
+			next, err := db.Query(context.Background(), "SELECT id FROM thing UNION ALL SELECT id FROM thing")
+			if last != nil {
+				last.Close()
 			}
-		})
-	}
+			if last = next; err != nil {
+				stopped <- err
+				return
+			}
+			select {
+			case <-stop:
+				stopped <- next.Close()
+				return
+			case <-time.After(5 * time.Millisecond): // Longer than a commit.
+			}
+		}
+	}()
 	largest := int64(0)
 	for range 4 * database.WALLimit >> 18 {
 		write(t, db, func(_ context.Context, tx *database.Tx) error {
@@ -157,8 +163,10 @@ func TestTheLogIsCutThoughReadersOverlap(t *testing.T) {
 			largest = max(largest, info.Size())
 		}
 	}
-	stop()
-	readers.Wait()
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
 	if largest > 2*database.WALLimit {
 		t.Errorf("the log grew to %d bytes", largest)
 	}

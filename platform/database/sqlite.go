@@ -125,6 +125,11 @@ func (c *connection) execute(query string, args []any) (driver.Result, error) {
 	return result, c.note(err)
 }
 
+func (c *connection) setBusyTimeout(d time.Duration) error {
+	_, err := c.execute(fmt.Sprintf("PRAGMA busy_timeout = %d", d.Milliseconds()), nil)
+	return err
+}
+
 // note translates err, and remembers it if it is a failure of the database itself.
 func (c *connection) note(err error) error {
 	if err == nil {

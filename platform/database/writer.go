@@ -27,6 +27,8 @@ const (
 	walLimit = 16 << 20
 	// walCheck is after how many commits the log's size is looked at.
 	walCheck = 32
+	// cutTimeout bounds how long cutting the log may keep commands waiting.
+	cutTimeout = 50 * time.Millisecond
 )
 
 // The states of a command: its caller may give it up only until the writer takes it.
@@ -57,6 +59,7 @@ type writer struct {
 	group   []*command
 	running *command // the one whose function is being called
 	commits int
+	nextCut time.Time
 
 	queue   chan *command
 	stopped chan struct{}
@@ -425,17 +428,30 @@ func (w *writer) runHook(hook func()) {
 	hook()
 }
 
-// cutLog bounds the log. A commit copies it into the file and starts it again, but not while readers overlap without a gap;
-// then this waits for them.
+// cutLog bounds the log. A commit copies it into the file and starts it again, but not while readers overlap without a gap.
+// Then this holds back the next group, which is what lets the readers run out, for a moment: a longer reader may only delay it.
 func (w *writer) cutLog() {
-	if w.commits++; w.commits%walCheck != 0 {
+	if w.commits++; w.commits%walCheck != 0 || time.Now().Before(w.nextCut) {
 		return
 	}
 	info, err := os.Stat(w.wal)
 	if err != nil || info.Size() < walLimit {
 		return
 	}
-	if _, err := w.conn.execute("PRAGMA wal_checkpoint(RESTART)", nil); err != nil {
+	if err := w.restartLog(); err != nil {
+		w.nextCut = time.Now().Add(time.Second)
 		w.log.Warn("log could not be cut", "module", w.db.module, "bytes", info.Size(), "error", err)
 	}
+}
+
+func (w *writer) restartLog() error {
+	if err := w.conn.setBusyTimeout(cutTimeout); err != nil {
+		return err
+	}
+	var busy, pages, copied int
+	err := w.session.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &pages, &copied)
+	if err == nil && busy != 0 {
+		err = fmt.Errorf("a reader holds it: %d of %d pages copied", copied, pages)
+	}
+	return errors.Join(err, w.conn.setBusyTimeout(busyTimeout))
 }
