@@ -1,0 +1,186 @@
+package internal
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/identity"
+	"kerf/platform/ids"
+)
+
+// Whatever happens, in whatever order, an order ends, and costs what its end says.
+func TestAnyInterleavingEndsWithTheInvariantsHolding(t *testing.T) {
+	lives := uint64(150)
+	if testing.Short() {
+		lives = 25
+	}
+	ends := map[State]int{}
+	for seed := range lives {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			life := newLife(t, seed)
+			life.run()
+			for _, id := range life.orders {
+				ends[life.h.order(id).State]++
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	for _, end := range []State{Rejected, Cancelled, Delivered, Undeliverable} {
+		if ends[end] == 0 {
+			t.Errorf("no life ended %s: %v", end, ends)
+		}
+	}
+}
+
+// life is a random course of two orders at once, with faults and restarts, made from a seed.
+type life struct {
+	h      *harness
+	random *rand.Rand
+	orders []string
+	trace  []string
+	calm   bool
+}
+
+func newLife(t *testing.T, seed uint64) *life {
+	l := &life{h: newHarness(t), random: rand.New(rand.NewPCG(seed, 1))}
+	l.h.world.fate = func(int, string, string) fate { return l.fate() }
+	l.h.world.during = func(_, id string) {
+		if !l.calm && l.random.IntN(4) == 0 {
+			l.act(id)
+		}
+	}
+	return l
+}
+
+// fate disturbs four calls of ten. It is asked by one worker at a time: the harness has the orders of a life one after another.
+func (l *life) fate() fate {
+	if l.calm {
+		return answered
+	}
+	switch l.random.IntN(20) {
+	case 0, 1:
+		return refusedToTalk
+	case 2, 3:
+		return answerLost
+	case 4, 5:
+		return delayed
+	case 6:
+		return panicked
+	case 7:
+		l.h.crash()
+		return answered
+	}
+	return answered
+}
+
+func (l *life) run() {
+	h := l.h
+	h.t.Cleanup(func() {
+		if h.t.Failed() {
+			h.t.Logf("orders %v\nacts %v\ncalls %v", l.orders, l.trace, h.world.calls)
+		}
+	})
+	for range 2 {
+		id := h.place(func(t *Terms) {
+			if l.random.IntN(8) == 0 {
+				decline(t)
+			}
+		})
+		l.orders = append(l.orders, id)
+		for range l.random.IntN(25) {
+			l.act(id)
+			l.pause()
+		}
+		l.comeToRest(id)
+	}
+	for _, id := range l.orders {
+		if err := h.checkEnd(id); err != nil {
+			h.t.Errorf("%v\nevents %s", err, names(h.events(id)))
+		}
+	}
+}
+
+// pause lets some time pass, a little or much, and sometimes restarts the process.
+func (l *life) pause() {
+	switch l.random.IntN(12) {
+	case 0:
+		l.note("restart")
+		l.h.restart()
+	case 1:
+		l.note("16 minutes")
+		l.h.clock.Advance(16 * time.Minute)
+	case 2, 3, 4, 5:
+		l.h.clock.Advance(time.Duration(l.random.IntN(200)) * time.Millisecond)
+	}
+	if l.random.IntN(3) > 0 {
+		l.h.idle()
+	}
+}
+
+func (l *life) note(format string, args ...any) { l.trace = append(l.trace, fmt.Sprintf(format, args...)) }
+
+// act is one thing that somebody does, if it is possible.
+func (l *life) act(id string) {
+	h := l.h
+	switch l.random.IntN(14) {
+	case 0, 1, 2:
+		h.deliver("kitchen", 1)
+	case 3, 4:
+		h.deliver("delivery", 1)
+	case 5, 6, 7:
+		to := pick(l.random, accepted, accepted, accepted, preparing, ready, ready, handed, rejected, expired)
+		l.note("%s %v", to, h.world.restaurant(id, to))
+	case 8, 9, 10:
+		to := pick(l.random, pickedUp, pickedUp, delivered, delivered, failed, noCourier)
+		l.note("%s %v", to, h.world.courier(id, to))
+	case 11:
+		l.note("cancel %v", h.cancel(id))
+	case 12:
+		l.note("restaurant cancels %v", h.cancelAs(id, identity.Principal{
+			Subject: ids.New(), Roles: []identity.Role{identity.RoleRestaurant}, OwnedIDs: []string{"restaurant"},
+		}))
+	case 13:
+		if l.random.IntN(3) == 0 {
+			l.note("events lost")
+			h.lose(pick(l.random, "kitchen", "delivery"))
+		}
+	}
+}
+
+func pick[T any](random *rand.Rand, choices ...T) T { return choices[random.IntN(len(choices))] }
+
+// comeToRest heals all faults and lets people finish what they have begun.
+func (l *life) comeToRest(id string) {
+	h := l.h
+	h.idle()
+	l.calm = true
+	l.note("calm")
+	for range 12 {
+		h.world.arrive()
+		h.deliverAll()
+		h.settle()
+		if h.order(id).State.Terminal() {
+			break
+		}
+		for _, to := range []kitchenapi.TicketState{accepted, ready} {
+			h.world.restaurant(id, to)
+		}
+		h.deliverAll()
+		h.settle()
+		if !h.world.courier(id, pickedUp) {
+			h.world.courier(id, delivered)
+		}
+		h.deliverAll()
+		h.settle()
+		h.clock.Advance(20 * time.Minute) // what was lost is asked for
+		h.settle()
+	}
+	h.deliverAll()
+	h.settle()
+	l.calm = false
+}
