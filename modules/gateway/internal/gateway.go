@@ -1,0 +1,131 @@
+// Package internal is the gateway's inside.
+package internal
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"kerf/modules/accounting/accountingapi"
+	"kerf/modules/delivery/deliveryapi"
+	"kerf/modules/kitchen/kitchenapi"
+	"kerf/modules/orders/ordersapi"
+	"kerf/platform/clock"
+	"kerf/platform/identity"
+	"kerf/platform/platformpb"
+	"kerf/platform/web"
+)
+
+// Config is what a Gateway is made from.
+type Config struct {
+	// The owners of an order's parts.
+	Orders     orders
+	Kitchen    tickets
+	Delivery   deliveries
+	Accounting payments
+	// Platforms are the modules' audits and parked messages, by the name of the module.
+	Platforms map[string]platformpb.PlatformService
+	Keys      *identity.Keys
+	// Issuer makes tokens for callers on this machine; nil where that is off.
+	Issuer *identity.Issuer
+	Clock  *clock.Clock
+	// Internal is the address of the internal listener, for the link to the metrics.
+	Internal string
+	Version  string
+	Log      *slog.Logger
+}
+
+// The services may answer any fault; what the gateway does with each is said at Gateway.getOrder.
+type (
+	orders interface {
+		GetOrder(context.Context, *ordersapi.GetOrderRequest) (*ordersapi.GetOrderResponse, error)
+	}
+	tickets interface {
+		GetTicket(context.Context, *kitchenapi.GetTicketRequest) (*kitchenapi.GetTicketResponse, error)
+	}
+	deliveries interface {
+		GetDelivery(context.Context, *deliveryapi.GetDeliveryRequest) (*deliveryapi.GetDeliveryResponse, error)
+	}
+	payments interface {
+		GetPayment(context.Context, *accountingapi.GetPaymentRequest) (*accountingapi.GetPaymentResponse, error)
+	}
+)
+
+// Gateway serves the edge.
+type Gateway struct {
+	Config
+	openapi func() ([]byte, error)
+}
+
+// New returns a gateway.
+func New(config Config) *Gateway { return &Gateway{Config: config, openapi: describe()} }
+
+// Routes serves the REST operations and the pages for people.
+func (g *Gateway) Routes(e *echo.Echo) {
+	e.GET("/v1/orders/:order_id", g.getOrder)
+	e.GET("/v1/clock", g.getClock)
+	e.GET("/.well-known/jwks.json", g.getJWKS)
+	if g.Issuer != nil {
+		e.POST("/v1/tokens", g.issueToken)
+	}
+	e.GET("/v1/audit", g.listAudits)
+	e.GET("/v1/audit/:module", g.getAudit)
+	e.GET("/v1/parked/:module", g.listParked)
+	e.POST("/v1/parked/:module/:id/replay", g.replayParked)
+	e.POST("/v1/parked/:module/:id/drop", g.dropParked)
+	g.pages(e)
+}
+
+type clockDocument struct {
+	Now      time.Time  `json:"now"`
+	Speed    float64    `json:"speed"`
+	Segments clock.List `json:"segments"`
+}
+
+func (g *Gateway) getClock(c echo.Context) error {
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(200, clockDocument{g.Clock.Now(), g.Clock.Speed(), g.Clock.List()})
+}
+
+func (g *Gateway) getJWKS(c echo.Context) error {
+	c.Response().Header().Set("Cache-Control", "public, max-age=300")
+	return c.JSON(200, g.Keys.JWKS())
+}
+
+type tokenRequest struct {
+	Roles      []identity.Role `json:"roles"`
+	Subject    string          `json:"subject"`
+	Owns       []string        `json:"owns"`
+	TTLSeconds int64           `json:"ttl_seconds"`
+}
+
+type tokenDocument struct {
+	Token     string    `json:"token"`
+	TokenType string    `json:"token_type"`
+	Subject   string    `json:"subject"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+func (g *Gateway) issueToken(c echo.Context) error {
+	if err := web.RequireLoopback(c); err != nil {
+		return err
+	}
+	var req tokenRequest
+	if err := web.Bind(c, &req); err != nil {
+		return err
+	}
+	var checks web.Checks
+	checks.That(req.TTLSeconds >= 0 && req.TTLSeconds <= int64(identity.MaxTTL/time.Second), "ttl_seconds", "must be 1 to 86400")
+	if err := checks.Err(); err != nil {
+		return err
+	}
+	token, err := g.Issuer.Issue(identity.TokenRequest{Roles: req.Roles, Subject: req.Subject, Owns: req.Owns,
+		TTL: time.Duration(req.TTLSeconds) * time.Second})
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Cache-Control", "no-store")
+	return c.JSON(201, tokenDocument{token.Token, "Bearer", token.Subject, token.ExpiresAt})
+}

@@ -1,0 +1,209 @@
+package internal
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"kerf/modules/accounting/accountingapi"
+	"kerf/modules/delivery/deliveryapi"
+	"kerf/modules/kitchen/kitchenapi"
+	"kerf/modules/orders/ordersapi"
+	"kerf/platform/fault"
+	"kerf/platform/ids"
+	"kerf/platform/kerfpb"
+	"kerf/platform/money"
+	"kerf/platform/web"
+)
+
+// partTimeout is how long one module may take for its part of a page; the page goes without it then.
+const partTimeout = 2 * time.Second
+
+// composedOrder is an order with what other modules know of it.
+type composedOrder struct {
+	ID       string        `json:"id"`
+	Order    orderPart     `json:"order"`
+	Ticket   *ticketPart   `json:"ticket"`
+	Delivery *deliveryPart `json:"delivery"`
+	Payment  *paymentPart  `json:"payment"`
+	// Missing names the parts whose module did not answer.
+	Missing []string  `json:"missing"`
+	Links   web.Links `json:"_links"`
+}
+
+type orderPart struct {
+	ordersapi.Document
+	Links web.Links `json:"_links"`
+}
+
+type ticketPart struct {
+	Version  int64      `json:"version"`
+	State    string     `json:"state"`
+	Reason   string     `json:"reason,omitempty"`
+	AcceptBy *time.Time `json:"accept_by,omitempty"`
+	ReadyBy  *time.Time `json:"ready_by,omitempty"`
+	ReadyAt  *time.Time `json:"ready_at,omitempty"`
+	Links    web.Links  `json:"_links"`
+}
+
+type deliveryPart struct {
+	Version         int64     `json:"version"`
+	State           string    `json:"state"`
+	Reason          string    `json:"reason,omitempty"`
+	CourierID       string    `json:"courier_id,omitempty"`
+	CourierPosition *position `json:"courier_position,omitempty"`
+
+	ETAEarliest *time.Time `json:"eta_earliest,omitempty"`
+	ETALatest   *time.Time `json:"eta_latest,omitempty"`
+	PickedUpAt  *time.Time `json:"picked_up_at,omitempty"`
+	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
+	Links       web.Links  `json:"_links"`
+}
+
+type position struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+}
+
+type paymentPart struct {
+	Version    int64       `json:"version"`
+	State      string      `json:"state"`
+	Reason     string      `json:"reason,omitempty"`
+	Authorized money.Money `json:"authorized"`
+	Captured   money.Money `json:"captured"`
+	Refunded   money.Money `json:"refunded"`
+	Links      web.Links   `json:"_links"`
+}
+
+// getOrder asks the four owners at the same time. The order decides: its failure is the answer. A part that its module denies does
+// not exist for this caller and is null; one whose module does not answer in time is null and named.
+func (g *Gateway) getOrder(c echo.Context) error {
+	if _, err := web.Require(c); err != nil {
+		return err
+	}
+	id, err := ids.Parse("order_id", c.Param("order_id"))
+	if err != nil {
+		return fault.NotFound("order")
+	}
+	page := composedOrder{ID: id, Missing: []string{}}
+	var (
+		parts              sync.WaitGroup
+		order              *ordersapi.Order
+		noOrder            error
+		noTicket, noPay    error
+		noDelivery         error
+		ctx                = c.Request().Context()
+		ask                = func(part func(context.Context)) { parts.Go(func() { withTimeout(ctx, part) }) }
+		self, trackingHref = "/v1/orders/" + id, "/v1/tracking/" + id
+	)
+	ask(func(ctx context.Context) { page.Ticket, noTicket = g.ticket(ctx, id) })
+	ask(func(ctx context.Context) { page.Delivery, noDelivery = g.delivery(ctx, id) })
+	ask(func(ctx context.Context) { page.Payment, noPay = g.payment(ctx, id) })
+	withTimeout(ctx, func(ctx context.Context) {
+		var res *ordersapi.GetOrderResponse
+		res, noOrder = g.Orders.GetOrder(ctx, &ordersapi.GetOrderRequest{OrderId: id})
+		order = res.GetOrder()
+	})
+	parts.Wait()
+	if noOrder != nil {
+		return noOrder
+	}
+	for _, part := range []struct {
+		name string
+		err  error
+	}{{"ticket", noTicket}, {"delivery", noDelivery}, {"payment", noPay}} {
+		if part.err != nil {
+			page.Missing = append(page.Missing, part.name)
+		}
+	}
+
+	page.Links = web.Links{}
+	page.Links.Get("self", self)
+	page.Links.Get("tracking", trackingHref)
+	page.Links.Get("events", trackingHref+"/events")
+	page.Links.Get("restaurant", "/v1/restaurants/"+order.GetRestaurantId())
+	page.Order = orderPart{ordersapi.DocumentOf(order), web.Links{}}
+	page.Order.Links.Get("self", self)
+	for _, action := range order.GetActions() {
+		page.Order.Links.Act(action, "POST", self+"/"+action)
+	}
+	return web.Composed(c, page)
+}
+
+func withTimeout(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, partTimeout)
+	defer cancel()
+	f(ctx)
+}
+
+// absent tells whether a module's refusal means that the part does not exist for this caller.
+func absent(err error) bool {
+	kind := fault.KindOf(err)
+	return kind == fault.KindNotFound || kind == fault.KindForbidden
+}
+
+func (g *Gateway) ticket(ctx context.Context, id string) (*ticketPart, error) {
+	res, err := g.Kitchen.GetTicket(ctx, &kitchenapi.GetTicketRequest{OrderId: id})
+	if absent(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	t := res.GetTicket()
+	return &ticketPart{
+		Version: t.GetVersion(), State: strings.TrimPrefix(t.GetState().String(), "TICKET_STATE_"), Reason: t.GetReason(),
+		AcceptBy: instant(t.GetAcceptBy()), ReadyBy: instant(t.GetReadyBy()), ReadyAt: instant(t.GetReadyAt()),
+		Links: web.Links{"self": {Href: "/v1/tickets/" + id}},
+	}, nil
+}
+
+func (g *Gateway) delivery(ctx context.Context, id string) (*deliveryPart, error) {
+	res, err := g.Delivery.GetDelivery(ctx, &deliveryapi.GetDeliveryRequest{OrderId: id})
+	if absent(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	d := res.GetDelivery()
+	return &deliveryPart{
+		Version: d.GetVersion(), State: strings.TrimPrefix(d.GetState().String(), "DELIVERY_STATE_"), Reason: d.GetReason(),
+		CourierID: d.GetCourierId(), CourierPosition: place(d.GetCourierPosition()),
+		ETAEarliest: instant(d.GetEtaEarliest()), ETALatest: instant(d.GetEtaLatest()),
+		PickedUpAt: instant(d.GetPickedUpAt()), DeliveredAt: instant(d.GetDeliveredAt()),
+		Links: web.Links{"self": {Href: "/v1/deliveries/" + id}},
+	}, nil
+}
+
+func (g *Gateway) payment(ctx context.Context, id string) (*paymentPart, error) {
+	res, err := g.Accounting.GetPayment(ctx, &accountingapi.GetPaymentRequest{OrderId: id})
+	if absent(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	p := res.GetPayment()
+	return &paymentPart{
+		Version: p.GetVersion(), State: strings.TrimPrefix(p.GetState().String(), "PAYMENT_STATE_"), Reason: p.GetReason(),
+		Authorized: money.FromProto(p.GetAuthorized()), Captured: money.FromProto(p.GetCaptured()), Refunded: money.FromProto(p.GetRefunded()),
+		Links: web.Links{"self": {Href: "/v1/payments/" + id}, "receipt": {Href: "/v1/payments/" + id + "/receipt"}},
+	}, nil
+}
+
+func instant(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
+}
+
+func place(p *kerfpb.Position) *position {
+	if p == nil {
+		return nil
+	}
+	return &position{p.GetLatitude(), p.GetLongitude()}
+}
