@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"kerf/platform/fault"
@@ -23,42 +21,19 @@ const (
 	maxHold  = 5 * time.Millisecond
 	// maxWaiting bounds the commands that wait; who comes later waits to wait.
 	maxWaiting = 1024
-	// walLimit is the size in bytes from which the log is cut, though readers may have to be waited for.
-	walLimit = 16 << 20
-	// walCheck is after how many commits the log's size is looked at.
-	walCheck = 32
-	// cutTimeout bounds how long cutting the log may keep commands waiting.
-	cutTimeout = 50 * time.Millisecond
 )
-
-// The states of a command: its caller may give it up only until the writer takes it.
-const (
-	waiting int32 = iota
-	taken
-	abandoned
-)
-
-// command is one call of Write.
-type command struct {
-	ctx   context.Context
-	f     func(ctx context.Context, tx *Tx) error
-	state atomic.Int32
-	done  chan struct{} // receives once, when err is final
-	hooks []func()
-	err   error
-}
 
 // writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
 type writer struct {
 	db      *DB
 	log     *slog.Logger
-	wal     string // path of the log
+	wal     string // path of the write-ahead log
 	session *sql.Conn
 	conn    *connection // the same connection, past database/sql
 	control [len(controlText)]driver.Stmt
 	group   []*command
 	running *command // the one whose function is being called
-	commits int
+	commits int      // since the write-ahead log was last looked at
 	nextCut time.Time
 
 	queue   chan *command
@@ -125,51 +100,6 @@ func (w *writer) steer(statement control) error {
 	return w.conn.note(err)
 }
 
-// Write runs f in a transaction, and returns once it is durable, with others' commands in the same commit where they wait. An
-// error of f is returned unchanged, and f's writes are undone.
-//
-// f may be run twice. Its context has the caller's values, but cannot end; the caller's deadline is looked at only before f
-// begins, and then the context's error is returned, wrapped: nothing was written. After a failure of the database itself the
-// error is a fault of kind Unavailable with code database_full or database_unavailable; after a panic of f, Internal.
-func (db *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
-	if InTransaction(ctx) {
-		return fault.Internal(errors.New("Write was called within a transaction"), "write_in_transaction")
-	}
-	c := &command{ctx: ctx, f: f, done: make(chan struct{}, 1)}
-	if err := db.writer.enqueue(c); err != nil {
-		return err
-	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-	}
-	if c.state.CompareAndSwap(waiting, abandoned) {
-		return notBegun(db.module, ctx.Err())
-	}
-	<-c.done
-	return c.err
-}
-
-func (w *writer) enqueue(c *command) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return unavailable(w.db.module, errors.New("the database is closed"))
-	}
-	select {
-	case w.queue <- c:
-		return nil
-	default:
-	}
-	select {
-	case w.queue <- c:
-		return nil
-	case <-c.ctx.Done():
-		return notBegun(w.db.module, c.ctx.Err())
-	}
-}
-
 // close lets the writer finish what waits.
 func (w *writer) close() error {
 	w.mu.Lock()
@@ -202,9 +132,10 @@ func (w *writer) loop(interrupted *command) {
 		w.rerun(interrupted)
 	}
 	for c := range w.queue {
+		w.run(c)
 		clear(w.group)
 		w.group = w.group[:0]
-		w.run(c)
+		w.cutLog() // Nobody waits for it but who comes now.
 	}
 }
 
@@ -224,6 +155,10 @@ func (w *writer) run(first *command) {
 			return
 		}
 		w.group = append(w.group, c)
+	}
+	if len(w.group) == 0 { // All had given up.
+		w.rollback()
+		return
 	}
 	if err := w.commit(len(w.group)); err != nil {
 		if len(w.group) == 1 {
@@ -272,7 +207,6 @@ func (w *writer) step(c *command) (lost bool) {
 	}
 	tx := &Tx{ctx: txContext{caller: c.ctx, db: w.db}, db: w.db, writer: w}
 	err := w.call(c, tx)
-	tx.writer = nil
 	if left := w.conn.closeRows(); left > 0 && err == nil {
 		err = fault.Internal(fmt.Errorf("the command left %d results open", left), "rows_left_open")
 	}
@@ -309,6 +243,7 @@ func (w *writer) finish(c *command, tx *Tx, err error) (lost bool) {
 func (w *writer) call(c *command, tx *Tx) (err error) {
 	w.running = c
 	defer func() {
+		tx.writer = nil
 		p := recover()
 		if p == nil {
 			return
@@ -340,7 +275,7 @@ func (w *writer) commit(size int) error {
 	}
 	w.db.metrics.commitSeconds.Observe(time.Since(started).Seconds())
 	w.db.metrics.groupSize.Observe(float64(size))
-	w.cutLog()
+	w.commits++
 	return nil
 }
 
@@ -426,32 +361,4 @@ func (w *writer) runHook(hook func()) {
 		}
 	}()
 	hook()
-}
-
-// cutLog bounds the log. A commit copies it into the file and starts it again, but not while readers overlap without a gap.
-// Then this holds back the next group, which is what lets the readers run out, for a moment: a longer reader may only delay it.
-func (w *writer) cutLog() {
-	if w.commits++; w.commits%walCheck != 0 || time.Now().Before(w.nextCut) {
-		return
-	}
-	info, err := os.Stat(w.wal)
-	if err != nil || info.Size() < walLimit {
-		return
-	}
-	if err := w.restartLog(); err != nil {
-		w.nextCut = time.Now().Add(time.Second)
-		w.log.Warn("log could not be cut", "module", w.db.module, "bytes", info.Size(), "error", err)
-	}
-}
-
-func (w *writer) restartLog() error {
-	if err := w.conn.setBusyTimeout(cutTimeout); err != nil {
-		return err
-	}
-	var busy, pages, copied int
-	err := w.session.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint(RESTART)").Scan(&busy, &pages, &copied)
-	if err == nil && busy != 0 {
-		err = fmt.Errorf("a reader holds it: %d of %d pages copied", copied, pages)
-	}
-	return errors.Join(err, w.conn.setBusyTimeout(busyTimeout))
 }
