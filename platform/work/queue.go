@@ -141,6 +141,7 @@ func (q *Queue) Schedule(tx *database.Tx, kind, key string, due time.Time, paylo
 	if payload != nil {
 		item.payload = payload
 	}
+	item.origin = originOf(tx)
 	if item.lease != 0 || item.attempts > 0 {
 		return updateRow(tx, item)
 	}

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"context"
 	"database/sql"
 
 	"kerf/platform/database"
@@ -88,8 +87,9 @@ func insertRow(tx *database.Tx, r *row) error {
 
 func updateRow(tx *database.Tx, r *row) error {
 	_, err := tx.Exec(`UPDATE work SET clock = ?, due = ?, next = ?, attempts = ?, stuck = ?, lease = ?, lease_until = ?,
-		payload = ?, last_error = ? WHERE key = ? AND kind = ?`,
-		r.clock, r.due, r.next, r.attempts, r.stuck, r.lease, r.leaseUntil, r.payload, r.lastError, r.key, r.kind)
+		payload = ?, last_error = ?, correlation = ?, causation = ?, traceparent = ? WHERE key = ? AND kind = ?`,
+		r.clock, r.due, r.next, r.attempts, r.stuck, r.lease, r.leaseUntil, r.payload, r.lastError,
+		r.origin.correlation, r.origin.causation, r.origin.traceParent, r.key, r.kind)
 	return err
 }
 
@@ -102,13 +102,3 @@ func leaseRow(tx *database.Tx, r *row) error {
 	_, err := tx.Exec(`UPDATE work SET lease = ?, lease_until = ? WHERE key = ? AND kind = ?`, r.lease, r.leaseUntil, r.key, r.kind)
 	return err
 }
-
-// origin is the request or event that asked for an item: the handler's calls and
-// events belong to its trace and correlation.
-type origin struct {
-	correlation, causation, traceParent string
-}
-
-func originOf(tx *database.Tx) origin { return origin{} }
-
-func (o origin) in(ctx context.Context) context.Context { return ctx }

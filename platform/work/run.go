@@ -193,8 +193,9 @@ func (q *Queue) recorded(c *Claim, outcome string, err error) string {
 	case errors.Is(err, ErrLeaseLost):
 		q.lookAgain()
 		return "lost"
-	default: // the lease expires, and the item is handled again
+	default: // the lease is still ours, as far as we know: handle it again when the database may be well
 		q.log.Warn("outcome of work not recorded", "kind", c.Kind, "key", c.Key, "outcome", outcome, "error", err)
+		time.AfterFunc(retryPass, func() { q.ready.push(c) })
 		return "unrecorded"
 	}
 }

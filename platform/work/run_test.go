@@ -124,6 +124,31 @@ func TestHandlerInHandEndsItsWorkDuringTheDrain(t *testing.T) {
 	}
 }
 
+func TestOutcomeThatTheDatabaseRefusedIsRecordedLater(t *testing.T) {
+	b := newBench(t, work.Config{})
+	runs := make(chan struct{}, 2)
+	b.queue.Handle("place", work.Wall, func(context.Context, *work.Claim) error {
+		runs <- struct{}{}
+		return nil
+	})
+	b.start()
+	b.write(func(tx *database.Tx) error {
+		_, err := tx.Exec(`CREATE TRIGGER refuse BEFORE DELETE ON work BEGIN SELECT RAISE(FAIL, 'refused'); END`)
+		return err
+	})
+	b.schedule("place", "o1", noon, "")
+	receive(t, "the run whose end is refused", runs)
+	b.await("the end is refused", func() bool { return b.metric("kerf_work_handled_total", "outcome", "unrecorded") == 1 })
+
+	b.write(func(tx *database.Tx) error {
+		_, err := tx.Exec(`DROP TRIGGER refuse`)
+		return err
+	})
+
+	receive(t, "the run after that", runs)
+	b.awaitEmpty() // though the lease, by the clock that stands, has not expired
+}
+
 func TestABacklogLargerThanMemoryHoldsIsWorkedOff(t *testing.T) {
 	b := newBench(t, work.Config{Workers: 2})
 	const items = 1000 // a queue of two workers holds 32 in memory

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"kerf/platform/bus"
 	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/database/databasetest"
@@ -204,6 +205,34 @@ func TestHandlerContextHasADeadlineAndIsOutsideOfTransactions(t *testing.T) {
 	if database.InTransaction(ctx) {
 		t.Error("the context is marked as inside a transaction")
 	}
+}
+
+func TestHandlerBelongsToTheTraceAndTheCauseOfWhoScheduled(t *testing.T) {
+	b := newBench(t, work.Config{})
+	contexts := make(chan context.Context, 1)
+	b.queue.Handle("place", work.Wall, func(ctx context.Context, c *work.Claim) error {
+		contexts <- ctx
+		return nil
+	})
+	b.start()
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	request := bus.WithTraceParent(bus.WithCause(t.Context(), bus.Meta{ID: "e1", CorrelationID: "r1"}), trace)
+
+	err := b.db.Write(request, func(_ context.Context, tx *database.Tx) error {
+		return b.queue.Schedule(tx, "place", "o1", noon, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ctx := receive(t, "the handler", contexts)
+	if correlation, causation := bus.CauseOf(ctx); correlation != "r1" || causation != "e1" {
+		t.Errorf("cause = %q, %q", correlation, causation)
+	}
+	if got := bus.TraceParentOf(ctx); got != trace {
+		t.Errorf("traceparent = %q", got)
+	}
+	b.awaitEmpty()
 }
 
 func TestItemWaitsForItsInstant(t *testing.T) {
@@ -416,7 +445,8 @@ func TestFailureIsTriedAgainWithBackOffAndShownAsStuck(t *testing.T) {
 	b.awaitEmpty()
 }
 
-// metric gives the value of a counter or gauge whose label has the value.
+// metric gives the value of a counter or gauge whose label has the value, 0 if there
+// is none.
 func (b *bench) metric(name, label, value string) float64 {
 	b.Helper()
 	families, err := b.reg.Gather()
@@ -435,7 +465,6 @@ func (b *bench) metric(name, label, value string) float64 {
 			}
 		}
 	}
-	b.Fatalf("no metric %s{%s=%q}", name, label, value)
 	return 0
 }
 
