@@ -122,7 +122,9 @@ func (l *life) pause() {
 	}
 }
 
-func (l *life) note(format string, args ...any) { l.trace = append(l.trace, fmt.Sprintf(format, args...)) }
+func (l *life) note(format string, args ...any) {
+	l.trace = append(l.trace, fmt.Sprintf(format, args...))
+}
 
 // act is one thing that somebody does, if it is possible.
 func (l *life) act(id string) {

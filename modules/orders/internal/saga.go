@@ -72,7 +72,7 @@ const (
 	EndTurnedBack   Step = "turned_back"
 )
 
-// Data is what a saga must remember between its steps.
+// Data is what a saga must remember between its steps, and what its calls say that facts could change meanwhile.
 type Data struct {
 	// Reason is the first refusal, which the order's end names.
 	Reason string `json:"reason,omitempty"`
@@ -82,6 +82,10 @@ type Data struct {
 	TicketEnded bool `json:"ticket_ended,omitempty"`
 	// Charge is the fee that was taken.
 	Charge int64 `json:"charge,omitempty"`
+	// ReadyBy is when the food should be ready, in microseconds since 1970, as the dispatch tells delivery.
+	ReadyBy int64 `json:"ready_by,omitempty"`
+	// CourierID is who picked the order up, as the capture tells accounting.
+	CourierID string `json:"courier_id,omitempty"`
 }
 
 // Answer is what the owner of a step's operation said. A nil Refusal is success; anything of unknown outcome is no answer.
@@ -176,7 +180,18 @@ func (o *Order) begin(kind SagaKind, first Step, id string, now time.Time) {
 		o.move(row.To, now)
 	}
 	o.Saga = &Saga{ID: id, Kind: kind, StartedAt: now}
-	o.Saga.Data.TicketEnded = kind == UnwindSaga && endsTicket(o.Setback)
+	switch kind {
+	case DispatchSaga:
+		readyBy := o.ReadyBy
+		if readyBy.IsZero() { // a later fact was heard before the acceptance, which says it
+			readyBy = now
+		}
+		o.Saga.Data.ReadyBy = readyBy.UnixMicro()
+	case CaptureSaga:
+		o.Saga.Data.CourierID = o.CourierID
+	case UnwindSaga:
+		o.Saga.Data.TicketEnded = endsTicket(o.Setback)
+	}
 	o.changes.begun = true
 	o.goTo(first, now)
 }

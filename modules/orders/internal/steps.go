@@ -8,6 +8,7 @@ import (
 	"kerf/modules/accounting/accountingapi"
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/database"
 	"kerf/platform/fault"
 )
 
@@ -81,7 +82,9 @@ func (c *Core) call(ctx context.Context, o *Order) (Answer, error) {
 	return Answer{Refusal: fault.As(err)}, nil
 }
 
-// request is the call of each step. The key is one for each saga and step, so that asking again has no second effect.
+// request is the call of each step. The key is one for each saga and step, so that asking again has no second effect. The same key must
+// carry the same request each time: it is made from what does not change while the saga is at the step, which are the order's terms, the
+// saga's data, and what the saga itself acts on (the setback, the failure, who cancels).
 func (c *Core) request(ctx context.Context, o *Order, key string) (answer Answer, err error) {
 	switch o.Saga.Step {
 	case CreateTicket:
@@ -108,7 +111,7 @@ func (c *Core) request(ctx context.Context, o *Order, key string) (answer Answer
 	case CaptureTotal:
 		_, err = c.ask.Accounting.CapturePayment(ctx, &accountingapi.CapturePaymentRequest{
 			OperationKey: key, OrderId: o.ID, Amount: o.money(o.Price.Total),
-			Purpose: accountingapi.CapturePurpose_CAPTURE_PURPOSE_ORDER, CourierId: o.CourierID,
+			Purpose: accountingapi.CapturePurpose_CAPTURE_PURPOSE_ORDER, CourierId: o.Saga.Data.CourierID,
 		})
 	case CaptureFee:
 		_, err = c.ask.Accounting.CapturePayment(ctx, &accountingapi.CapturePaymentRequest{
@@ -120,7 +123,7 @@ func (c *Core) request(ctx context.Context, o *Order, key string) (answer Answer
 			OperationKey: key, OrderId: o.ID, Amount: o.money(o.refund()), Reason: o.Failure,
 		})
 	case ScheduleDelivery:
-		_, err = c.ask.Delivery.ScheduleDelivery(ctx, c.scheduleDeliveryRequest(o, key))
+		_, err = c.ask.Delivery.ScheduleDelivery(ctx, scheduleDeliveryRequest(o, key))
 	case CancelDelivery:
 		_, err = c.ask.Delivery.CancelDelivery(ctx, &deliveryapi.CancelDeliveryRequest{OperationKey: key, OrderId: o.ID, Reason: o.why()})
 	default:
@@ -131,10 +134,13 @@ func (c *Core) request(ctx context.Context, o *Order, key string) (answer Answer
 
 // why is the reason that an order's end will have, as its other owners are told it.
 func (o *Order) why() string {
-	if o.Saga.Kind == CancelSaga {
+	switch o.Saga.Kind {
+	case CancelSaga:
 		return cancelledBy(o.CancelBy)
+	case UnwindSaga:
+		return o.Setback
 	}
-	return or(o.Setback, o.Saga.Data.Reason)
+	return o.Saga.Data.Reason
 }
 
 // cancels is who cancels in the saga that runs.
@@ -168,14 +174,10 @@ func authorizePaymentRequest(o *Order, key string) *accountingapi.AuthorizePayme
 	}
 }
 
-func (c *Core) scheduleDeliveryRequest(o *Order, key string) *deliveryapi.ScheduleDeliveryRequest {
-	readyBy := o.ReadyBy
-	if readyBy.IsZero() { // the acceptance, which says it, has not been heard of, but a later fact; the same on each attempt
-		readyBy = o.Saga.StartedAt
-	}
+func scheduleDeliveryRequest(o *Order, key string) *deliveryapi.ScheduleDeliveryRequest {
 	return &deliveryapi.ScheduleDeliveryRequest{
 		OperationKey: key, OrderId: o.ID, ConsumerId: o.ConsumerID, RestaurantId: o.RestaurantID,
-		Pickup: o.RestaurantPosition.proto(), Dropoff: o.Address.proto(), ReadyBy: timestamp(readyBy),
+		Pickup: o.RestaurantPosition.proto(), Dropoff: o.Address.proto(), ReadyBy: timestamp(database.Time(o.Saga.Data.ReadyBy)),
 		PickupCode: o.PickupCode, DeliveryPin: o.DeliveryPIN,
 	}
 }
