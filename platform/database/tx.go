@@ -41,7 +41,8 @@ func (tx *Tx) Gorm() *gorm.DB {
 	return session
 }
 
-// Exec runs a statement, prepared once, with ? for each argument.
+// Exec runs a statement, prepared once, with ? for each argument. When the database itself fails, here or in a query, the error
+// is a fault of kind Unavailable, and the whole command fails with it, even one that does not look.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if tx.writer == nil {
 		return nil, errEnded
