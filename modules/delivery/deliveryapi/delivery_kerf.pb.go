@@ -14,7 +14,7 @@ type DeliveryService interface {
 	// ScheduleDelivery asks for a courier.
 	// Precondition: no delivery of the order exists, and it was not cancelled.
 	// Postcondition: the delivery is UNASSIGNED and takes part in dispatch; DeliveryScheduled is published.
-	// Errors: invalid; refused delivery_cancelled.
+	// Errors: invalid; refused delivery_cancelled, delivery_exists.
 	ScheduleDelivery(context.Context, *ScheduleDeliveryRequest) (*ScheduleDeliveryResponse, error)
 	// CancelDelivery calls the courier off.
 	// Precondition: the order is not picked up.
