@@ -3,12 +3,10 @@ package internal
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"gorm.io/gorm"
 
 	"kerf/modules/consumers/consumersapi"
 	"kerf/platform/database"
@@ -119,7 +117,8 @@ func (s *Service) register(ctx context.Context, tx *database.Tx, by identity.Pri
 
 // edit runs a command on a consumer and stores it with its next version. seen is the version that the caller has seen, 0 if it does not
 // say. Not found for somebody else's; stale; else as the transition on and do. A nil event publishes nothing.
-func (s *Service) edit(ctx context.Context, tx *database.Tx, id string, seen int64, on Trigger, do func(c *Consumer) (proto.Message, error)) (*Consumer, error) {
+func (s *Service) edit(ctx context.Context, tx *database.Tx, id string, seen int64, on Trigger,
+	do func(c *Consumer) (proto.Message, error)) (*Consumer, error) {
 	c, err := find(tx.Gorm(), id)
 	if err != nil {
 		return nil, err
@@ -160,170 +159,4 @@ func (s *Service) close(ctx context.Context, tx *database.Tx, id string, seen in
 		}
 		return &consumersapi.ConsumerClosed{ConsumerId: c.ID}, nil
 	})
-}
-
-// editable returns a consumer whose belongings may be changed.
-func editable(tx *database.Tx, id string) (*Consumer, error) {
-	c, err := find(tx.Gorm(), id)
-	if err != nil {
-		return nil, err
-	}
-	return c, c.Change(OnEdit)
-}
-
-// addAddress stores an address; the first becomes the default. Refused too_many_addresses.
-func (s *Service) addAddress(ctx context.Context, tx *database.Tx, consumerID string, d *AddressDetails) (*Address, *Consumer, error) {
-	c, err := editable(tx, consumerID)
-	if err != nil {
-		return nil, nil, err
-	}
-	a := &Address{ConsumerID: c.ID, ID: ids.New(), Version: 1}
-	if err := d.write(a); err != nil {
-		return nil, nil, err
-	}
-	count, err := countOf(tx, &Address{}, c.ID)
-	if err != nil {
-		return nil, nil, err
-	}
-	if count >= maxAddresses {
-		return nil, nil, fault.Refused("too_many_addresses", "a consumer has at most %d addresses", maxAddresses)
-	}
-	if err := tx.Gorm().Create(a).Error; err != nil {
-		return nil, nil, fmt.Errorf("create address: %w", err)
-	}
-	event := &consumersapi.AddressAdded{ConsumerId: c.ID, AddressId: a.ID, Position: a.Position.ToProto()}
-	if count == 0 {
-		c.DefaultAddressID = a.ID
-		return a, c, s.save(ctx, tx, c, event)
-	}
-	return a, c, s.events.Append(ctx, tx, c.ID, c.ID, event)
-}
-
-// updateAddress replaces an address.
-func (s *Service) updateAddress(ctx context.Context, tx *database.Tx, consumerID, id string, seen int64, d *AddressDetails) (*Address, *Consumer, error) {
-	c, a, err := s.editableAddress(tx, consumerID, id, seen)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.write(a); err != nil {
-		return nil, nil, err
-	}
-	a.Version++
-	if err := tx.Gorm().Select("*").Updates(a).Error; err != nil {
-		return nil, nil, fmt.Errorf("update address: %w", err)
-	}
-	event := &consumersapi.AddressUpdated{ConsumerId: c.ID, AddressId: a.ID, Position: a.Position.ToProto()}
-	return a, c, s.events.Append(ctx, tx, c.ID, c.ID, event)
-}
-
-// removeAddress forgets an address; if it was the default, there is none until one is chosen.
-func (s *Service) removeAddress(ctx context.Context, tx *database.Tx, consumerID, id string, seen int64) error {
-	c, a, err := s.editableAddress(tx, consumerID, id, seen)
-	if err != nil {
-		return err
-	}
-	if err := tx.Gorm().Delete(a).Error; err != nil {
-		return fmt.Errorf("delete address: %w", err)
-	}
-	event := &consumersapi.AddressRemoved{ConsumerId: c.ID, AddressId: a.ID}
-	if c.DefaultAddressID == a.ID {
-		c.DefaultAddressID = ""
-		return s.save(ctx, tx, c, event)
-	}
-	return s.events.Append(ctx, tx, c.ID, c.ID, event)
-}
-
-func (s *Service) editableAddress(tx *database.Tx, consumerID, id string, seen int64) (*Consumer, *Address, error) {
-	c, err := editable(tx, consumerID)
-	if err != nil {
-		return nil, nil, err
-	}
-	a, err := findAddress(tx.Gorm(), consumerID, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if seen != a.Version {
-		return nil, nil, fault.Stale("the address has version %d", a.Version)
-	}
-	return c, a, nil
-}
-
-// addPaymentMethod stores a token. Refused too_many_payment_methods.
-func (s *Service) addPaymentMethod(tx *database.Tx, consumerID string, n *NewPaymentMethod) (*PaymentMethod, error) {
-	c, err := editable(tx, consumerID)
-	if err != nil {
-		return nil, err
-	}
-	count, err := countOf(tx, &PaymentMethod{}, c.ID)
-	if err != nil {
-		return nil, err
-	}
-	if count >= maxPaymentMethods {
-		return nil, fault.Refused("too_many_payment_methods", "a consumer has at most %d payment methods", maxPaymentMethods)
-	}
-	p := &PaymentMethod{ConsumerID: c.ID, ID: ids.New(), Token: n.Token, Label: n.Label, CreatedAt: database.Micros(s.clock.Now())}
-	if err := tx.Gorm().Create(p).Error; err != nil {
-		return nil, fmt.Errorf("create payment method: %w", err)
-	}
-	return p, nil
-}
-
-func (s *Service) removePaymentMethod(tx *database.Tx, consumerID, id string, seen int64) error {
-	if _, err := editable(tx, consumerID); err != nil {
-		return err
-	}
-	p, err := findPaymentMethod(tx.Gorm(), consumerID, id)
-	if err != nil {
-		return err
-	}
-	if seen != paymentMethodVersion {
-		return fault.Stale("the payment method has version %d", paymentMethodVersion)
-	}
-	if err := tx.Gorm().Delete(p).Error; err != nil {
-		return fmt.Errorf("delete payment method: %w", err)
-	}
-	return nil
-}
-
-// paymentMethodVersion is every payment method's: it is made and removed, and never changed.
-const paymentMethodVersion = 1
-
-func find(db *gorm.DB, id string) (*Consumer, error) {
-	var c Consumer
-	if err := db.Take(&c, "id = ?", id).Error; err != nil {
-		return nil, missing(err, "consumer")
-	}
-	return &c, nil
-}
-
-func findAddress(db *gorm.DB, consumerID, id string) (*Address, error) {
-	var a Address
-	if err := db.Take(&a, "consumer_id = ? AND id = ?", consumerID, id).Error; err != nil {
-		return nil, missing(err, "address")
-	}
-	return &a, nil
-}
-
-func findPaymentMethod(db *gorm.DB, consumerID, id string) (*PaymentMethod, error) {
-	var p PaymentMethod
-	if err := db.Take(&p, "consumer_id = ? AND id = ?", consumerID, id).Error; err != nil {
-		return nil, missing(err, "payment method")
-	}
-	return &p, nil
-}
-
-func countOf(tx *database.Tx, of any, consumerID string) (int64, error) {
-	var n int64
-	if err := tx.Gorm().Model(of).Where("consumer_id = ?", consumerID).Count(&n).Error; err != nil {
-		return 0, fmt.Errorf("count what a consumer has: %w", err)
-	}
-	return n, nil
-}
-
-// missing turns "no row" into Not found, and describes every other error.
-func missing(err error, what string) error {
-	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound) {
-		return fault.NotFound(what)
-	}
-	return fmt.Errorf("find %s: %w", what, err)
 }

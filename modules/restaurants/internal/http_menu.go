@@ -70,7 +70,7 @@ func (s *Service) postMenu(c echo.Context) error {
 		return err
 	}
 	return s.once(c, func(ctx context.Context, tx *database.Tx) (web.Answer, error) {
-		m, _, err := s.publish(ctx, tx, by, c.Param("id"), seen, body.Items)
+		m, err := s.publish(ctx, tx, by, c.Param("id"), seen, body.Items)
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -86,3 +86,23 @@ func TestTheCheapestChoiceOfAGroupKeepsItsRules(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMenusInMemoryAreBoundedAndThoseInUseStay(t *testing.T) {
+	c, often := newMenuCache(1000), menuKey{"often", 1}
+	c.put(often, &Menu{Version: 1}, 10)
+	for n := range int64(1000) {
+		c.put(menuKey{"seldom", n}, &Menu{Version: n}, 100)
+		if c.get(often) == nil {
+			t.Fatalf("forgotten after %d others", n+1)
+		}
+		if kept := len(c.young) + len(c.old); kept > 22 {
+			t.Fatalf("%d menus are kept", kept)
+		}
+	}
+	if m := c.get(menuKey{"seldom", 999}); m == nil || m.Version != 999 {
+		t.Errorf("the last is %v", m)
+	}
+	if m := c.get(menuKey{"seldom", 1}); m != nil {
+		t.Errorf("an old one is still there: %v", m)
+	}
+}

@@ -39,6 +39,22 @@ func TestOnlyTheTransitionsOfTheTableHappen(t *testing.T) {
 	}
 }
 
+func TestEachTransitionPublishesTheEventOfItsRow(t *testing.T) {
+	for _, row := range Transitions {
+		if row.On == OnElapse {
+			continue // time publishes nothing
+		}
+		r := &Restaurant{ID: "r", State: row.From, MenuVersion: 1}
+		event, err := (&StateChange{On: row.On}).apply(r, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := string(event.ProtoReflect().Descriptor().Name()); name != row.Event {
+			t.Errorf("%s, %s publishes %s, not %s", row.From, row.On, name, row.Event)
+		}
+	}
+}
+
 func TestNobodyOpensWithoutAMenu(t *testing.T) {
 	r := &Restaurant{State: Draft}
 	if err := r.Change(OnOpen, nil, noon); code(err) != "no_menu" || r.State != Draft {

@@ -2,9 +2,7 @@ package internal
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -136,21 +134,20 @@ func (s *Service) edit(ctx context.Context, tx *database.Tx, by identity.Princip
 }
 
 // publish makes items the current menu of a restaurant of the caller's.
-func (s *Service) publish(ctx context.Context, tx *database.Tx, by identity.Principal, id string, seen int64, items []Item) (*Menu, *Restaurant, error) {
+func (s *Service) publish(ctx context.Context, tx *database.Tx, by identity.Principal, id string, seen int64, items []Item) (*Menu, error) {
 	p := &publication{items: items}
-	r, err := s.edit(ctx, tx, by, id, seen, p)
-	if err != nil {
-		return nil, nil, err
+	if _, err := s.edit(ctx, tx, by, id, seen, p); err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(p.menu.Items)
 	if err != nil {
-		return nil, nil, fmt.Errorf("publish menu: %w", err)
+		return nil, fmt.Errorf("publish menu: %w", err)
 	}
 	_, err = tx.Exec(insertMenu, p.menu.RestaurantID, p.menu.Version, p.menu.PublishedAt, string(text))
 	if err != nil {
-		return nil, nil, fmt.Errorf("publish menu: %w", err)
+		return nil, fmt.Errorf("publish menu: %w", err)
 	}
-	return p.menu, r, nil
+	return p.menu, nil
 }
 
 // publication is the command PublishMenu on the restaurant's side.
@@ -189,12 +186,4 @@ func (s *Service) zone(name string) (*time.Location, error) {
 	}
 	s.zones.Store(name, z)
 	return z, nil
-}
-
-// missing turns "no row" into Not found, and describes every other error.
-func missing(err error, what string) error {
-	if errors.Is(err, sql.ErrNoRows) || isNoRecord(err) {
-		return fault.NotFound(what)
-	}
-	return fmt.Errorf("find %s: %w", what, err)
 }

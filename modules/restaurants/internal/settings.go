@@ -231,8 +231,11 @@ func (v *violations) setFees(s *FeeSettings, r *Restaurant) {
 		field string
 		into  *int64
 	}{
-		{s.Minimum, "minimum", &fees.Minimum}, {s.DeliveryFee, "delivery_fee", &fees.DeliveryFee}, {s.SmallOrderFee, "small_order_fee", &fees.SmallOrderFee},
-		{s.SmallOrderBelow, "small_order_below", &fees.SmallOrderBelow}, {s.CancellationFee, "cancellation_fee", &fees.CancellationFee},
+		{s.Minimum, "minimum", &fees.Minimum},
+		{s.DeliveryFee, "delivery_fee", &fees.DeliveryFee},
+		{s.SmallOrderFee, "small_order_fee", &fees.SmallOrderFee},
+		{s.SmallOrderBelow, "small_order_below", &fees.SmallOrderBelow},
+		{s.CancellationFee, "cancellation_fee", &fees.CancellationFee},
 	} {
 		if a.given != nil {
 			v.checkPrice(*a.given, a.field, r.Currency, 0)

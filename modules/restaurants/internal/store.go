@@ -2,11 +2,10 @@ package internal
 
 import (
 	"context"
-	"encoding/json"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"google.golang.org/protobuf/proto"
 	"gorm.io/gorm"
@@ -25,10 +24,11 @@ const restaurantColumns = `r.id, r.version, r.owner, r.state, r.paused_until, r.
 
 const (
 	selectRestaurant = `SELECT ` + restaurantColumns + ` FROM restaurant r WHERE r.id = ?`
-	selectQuote      = `SELECT q.data, ` + restaurantColumns + ` FROM quote q JOIN restaurant r ON r.id = q.restaurant_id WHERE q.id = ? AND q.consumer_id = ?`
-	insertQuote      = `INSERT INTO quote (id, consumer_id, restaurant_id, data) VALUES (?, ?, ?, ?)`
-	selectMenu       = `SELECT published_at, items FROM menu WHERE restaurant_id = ? AND version = ?`
-	insertMenu       = `INSERT INTO menu (restaurant_id, version, published_at, items) VALUES (?, ?, ?, ?)`
+	selectQuote      = `SELECT q.data, ` + restaurantColumns + ` FROM quote q JOIN restaurant r ON r.id = q.restaurant_id
+		WHERE q.id = ? AND q.consumer_id = ?`
+	insertQuote = `INSERT INTO quote (id, consumer_id, restaurant_id, data) VALUES (?, ?, ?, ?)`
+	selectMenu  = `SELECT published_at, items FROM menu WHERE restaurant_id = ? AND version = ?`
+	insertMenu  = `INSERT INTO menu (restaurant_id, version, published_at, items) VALUES (?, ?, ?, ?)`
 )
 
 func (r *Restaurant) columns() []any {
@@ -74,74 +74,6 @@ func storeQuote(tx *database.Tx, quote *restaurantsapi.Quote) error {
 	return nil
 }
 
-// menu returns a version of a restaurant's menu, or Not found.
-func (s *Service) menu(ctx context.Context, restaurantID string, version int64) (*Menu, error) {
-	key := menuKey{restaurantID, version}
-	if m := s.menus.get(key); m != nil {
-		return m, nil
-	}
-	var publishedAt int64
-	var text string
-	if err := s.db.QueryRow(ctx, selectMenu, restaurantID, version).Scan(&publishedAt, &text); err != nil {
-		return nil, missing(err, "menu")
-	}
-	var items []Item
-	if err := json.Unmarshal([]byte(text), &items); err != nil {
-		return nil, fmt.Errorf("read menu: %w", err)
-	}
-	m := newMenu(restaurantID, version, publishedAt, items)
-	s.menus.put(key, m)
-	return m, nil
-}
-
-// maxCachedMenus bounds the menus kept in memory, twice over: a city's worth, some tens of megabytes at the very most.
-const maxCachedMenus = 512
-
-type menuKey struct {
-	restaurantID string
-	version      int64
-}
-
-// menuCache keeps menus, which never change, in two generations: when the young one is full it becomes the old one, whose rest is
-// forgotten. So what is asked for often stays, without a list to keep in order.
-type menuCache struct {
-	mu         sync.Mutex
-	size       int
-	young, old map[menuKey]*Menu
-}
-
-func newMenuCache(size int) *menuCache {
-	return &menuCache{size: size, young: map[menuKey]*Menu{}}
-}
-
-func (c *menuCache) get(key menuKey) *Menu {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if m, ok := c.young[key]; ok {
-		return m
-	}
-	m := c.old[key]
-	if m != nil {
-		c.add(key, m)
-	}
-	return m
-}
-
-func (c *menuCache) put(key menuKey, m *Menu) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.add(key, m)
-}
-
-func (c *menuCache) add(key menuKey, m *Menu) {
-	if len(c.young) >= c.size {
-		c.young, c.old = make(map[menuKey]*Menu, c.size), c.young
-	}
-	c.young[key] = m
-}
-
-func isNoRecord(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }
-
 // candidates returns the restaurants in a box that are out in public, whose cuisine is the given one and in whose text the words
 // stand, if given. How far away they are and when they are open is for the caller to say.
 func (s *Service) candidates(ctx context.Context, in geo.Box, cuisine, text string) ([]*Restaurant, error) {
@@ -172,3 +104,11 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // maxCandidates bounds the work of one search.
 const maxCandidates = 5_000
+
+// missing turns "no row" into Not found, and describes every other error.
+func missing(err error, what string) error {
+	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, gorm.ErrRecordNotFound) {
+		return fault.NotFound(what)
+	}
+	return fmt.Errorf("find %s: %w", what, err)
+}
