@@ -21,27 +21,8 @@ import (
 // BenchmarkWholePath takes events from being written, by 16 commands at a time, to being settled after two groups have handled
 // them, each group and the publisher with a database file of its own, fsync on. cpu_us/event is user and system time of the whole process.
 func BenchmarkWholePath(b *testing.B) {
-	ctx, cancel := context.WithCancel(b.Context())
-	dir := b.TempDir()
-	clk := clock.NewManual(time.Now())
-	shop := databasetest.OpenIn(b, dir, "shop", migrations.FS)
-	m := memory.New(memory.Config{Groups: map[string][]string{bus.Topic("shop"): {"books", "views"}}})
-	for _, group := range []string{"books", "views"} {
-		db := databasetest.OpenIn(b, dir, group, migrations.FS)
-		if err := listen(ctx, m, group, db, clk); err != nil {
-			b.Fatal(err)
-		}
-	}
-	o := outbox.New(shop, "shop", clk)
-	var relay sync.WaitGroup
-	relay.Go(func() {
-		outbox.NewRelay(o, m.Publisher(), outbox.RelayConfig{}, slog.New(slog.DiscardHandler), nil).Run(ctx)
-	})
-	b.Cleanup(func() {
-		cancel()
-		relay.Wait()
-		m.Close()
-	})
+	shop, o := openPath(b, nil)
+	ctx := b.Context()
 
 	b.ResetTimer()
 	before := cpu(b)
@@ -79,7 +60,9 @@ func openPath(b *testing.B, handled chan<- struct{}) (*database.DB, *outbox.Outb
 	}
 	o := outbox.New(shop, "shop", clk)
 	var relay sync.WaitGroup
-	relay.Go(func() { outbox.NewRelay(o, m.Publisher(), outbox.RelayConfig{}, slog.New(slog.DiscardHandler), nil).Run(ctx) })
+	relay.Go(func() {
+		outbox.NewRelay(o, m.Publisher(), outbox.RelayConfig{}, slog.New(slog.DiscardHandler), nil).Run(ctx)
+	})
 	b.Cleanup(func() {
 		cancel()
 		relay.Wait()
