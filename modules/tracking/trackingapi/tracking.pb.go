@@ -70,7 +70,8 @@ func (x *GetViewRequest) GetOrderId() string {
 type GetViewResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	View  *View                  `protobuf:"bytes,1,opt,name=view,proto3" json:"view,omitempty"`
-	// Age of the newest event in this module that is not yet applied to any view; zero when it has caught up.
+	// How far this module's views lag behind what happened, on the wall: the age of the newest event when it was applied, and at least
+	// the age of the oldest message that is parked. Zero when it has caught up.
 	BehindMilliseconds int64 `protobuf:"varint,2,opt,name=behind_milliseconds,json=behindMilliseconds,proto3" json:"behind_milliseconds,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -125,18 +126,19 @@ func (x *GetViewResponse) GetBehindMilliseconds() int64 {
 type View struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// Grows with every change of the view.
+	// The number of events that the view is made of: 1 more with each.
 	Sequence     int64  `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	ConsumerId   string `protobuf:"bytes,3,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
 	RestaurantId string `protobuf:"bytes,4,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
-	// What the diner is told, derived from the sections: PENDING, APPROVED, …, DELIVERED, CANCELLED.
-	Status        string           `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
-	Reason        string           `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	Order         *OrderSection    `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
-	Ticket        *TicketSection   `protobuf:"bytes,8,opt,name=ticket,proto3" json:"ticket,omitempty"`
-	Delivery      *DeliverySection `protobuf:"bytes,9,opt,name=delivery,proto3" json:"delivery,omitempty"`
-	Payment       *PaymentSection  `protobuf:"bytes,10,opt,name=payment,proto3" json:"payment,omitempty"`
-	History       []*HistoryEntry  `protobuf:"bytes,11,rep,name=history,proto3" json:"history,omitempty"`
+	// What the diner is told, an order's state derived from the sections: the furthest fact, but once orders says how the order ended, that.
+	Status   string           `protobuf:"bytes,5,opt,name=status,proto3" json:"status,omitempty"`
+	Reason   string           `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Order    *OrderSection    `protobuf:"bytes,7,opt,name=order,proto3" json:"order,omitempty"`
+	Ticket   *TicketSection   `protobuf:"bytes,8,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	Delivery *DeliverySection `protobuf:"bytes,9,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	Payment  *PaymentSection  `protobuf:"bytes,10,opt,name=payment,proto3" json:"payment,omitempty"`
+	// The events by their time, but EtaChanged, which is not one in the order's life.
+	History       []*HistoryEntry `protobuf:"bytes,11,rep,name=history,proto3" json:"history,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,8 +261,13 @@ type OrderSection struct {
 	// Where the order goes, and where it comes from.
 	Address            *kerfpb.Position `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"`
 	RestaurantPosition *kerfpb.Position `protobuf:"bytes,8,opt,name=restaurant_position,json=restaurantPosition,proto3" json:"restaurant_position,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What the diner was promised when the order was placed; what delivery expects since is in its section.
+	EtaEarliest *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=eta_earliest,json=etaEarliest,proto3" json:"eta_earliest,omitempty"`
+	EtaLatest   *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=eta_latest,json=etaLatest,proto3" json:"eta_latest,omitempty"`
+	// A cancel was asked for and is not answered yet.
+	CancelRequested bool `protobuf:"varint,11,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *OrderSection) Reset() {
@@ -347,6 +354,27 @@ func (x *OrderSection) GetRestaurantPosition() *kerfpb.Position {
 		return x.RestaurantPosition
 	}
 	return nil
+}
+
+func (x *OrderSection) GetEtaEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaEarliest
+	}
+	return nil
+}
+
+func (x *OrderSection) GetEtaLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaLatest
+	}
+	return nil
+}
+
+func (x *OrderSection) GetCancelRequested() bool {
+	if x != nil {
+		return x.CancelRequested
+	}
+	return false
 }
 
 type TicketSection struct {
@@ -653,7 +681,7 @@ const file_modules_tracking_trackingapi_tracking_proto_rawDesc = "" +
 	"\bdelivery\x18\t \x01(\v2!.kerf.tracking.v1.DeliverySectionR\bdelivery\x12:\n" +
 	"\apayment\x18\n" +
 	" \x01(\v2 .kerf.tracking.v1.PaymentSectionR\apayment\x128\n" +
-	"\ahistory\x18\v \x03(\v2\x1e.kerf.tracking.v1.HistoryEntryR\ahistory\"\xd0\x02\n" +
+	"\ahistory\x18\v \x03(\v2\x1e.kerf.tracking.v1.HistoryEntryR\ahistory\"\xf5\x03\n" +
 	"\fOrderSection\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
@@ -662,7 +690,12 @@ const file_modules_tracking_trackingapi_tracking_proto_rawDesc = "" +
 	"\x06charge\x18\x05 \x01(\v2\x0e.kerf.v1.MoneyR\x06charge\x127\n" +
 	"\tplaced_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bplacedAt\x12+\n" +
 	"\aaddress\x18\a \x01(\v2\x11.kerf.v1.PositionR\aaddress\x12B\n" +
-	"\x13restaurant_position\x18\b \x01(\v2\x11.kerf.v1.PositionR\x12restaurantPosition\"x\n" +
+	"\x13restaurant_position\x18\b \x01(\v2\x11.kerf.v1.PositionR\x12restaurantPosition\x12=\n" +
+	"\feta_earliest\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
+	"\n" +
+	"eta_latest\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\x12)\n" +
+	"\x10cancel_requested\x18\v \x01(\bR\x0fcancelRequested\"x\n" +
 	"\rTicketSection\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x125\n" +
@@ -730,22 +763,24 @@ var file_modules_tracking_trackingapi_tracking_proto_depIdxs = []int32{
 	9,  // 8: kerf.tracking.v1.OrderSection.placed_at:type_name -> google.protobuf.Timestamp
 	10, // 9: kerf.tracking.v1.OrderSection.address:type_name -> kerf.v1.Position
 	10, // 10: kerf.tracking.v1.OrderSection.restaurant_position:type_name -> kerf.v1.Position
-	9,  // 11: kerf.tracking.v1.TicketSection.ready_by:type_name -> google.protobuf.Timestamp
-	9,  // 12: kerf.tracking.v1.DeliverySection.eta_earliest:type_name -> google.protobuf.Timestamp
-	9,  // 13: kerf.tracking.v1.DeliverySection.eta_latest:type_name -> google.protobuf.Timestamp
-	9,  // 14: kerf.tracking.v1.DeliverySection.picked_up_at:type_name -> google.protobuf.Timestamp
-	9,  // 15: kerf.tracking.v1.DeliverySection.delivered_at:type_name -> google.protobuf.Timestamp
-	8,  // 16: kerf.tracking.v1.PaymentSection.authorized:type_name -> kerf.v1.Money
-	8,  // 17: kerf.tracking.v1.PaymentSection.captured:type_name -> kerf.v1.Money
-	8,  // 18: kerf.tracking.v1.PaymentSection.refunded:type_name -> kerf.v1.Money
-	9,  // 19: kerf.tracking.v1.HistoryEntry.time:type_name -> google.protobuf.Timestamp
-	0,  // 20: kerf.tracking.v1.TrackingService.GetView:input_type -> kerf.tracking.v1.GetViewRequest
-	1,  // 21: kerf.tracking.v1.TrackingService.GetView:output_type -> kerf.tracking.v1.GetViewResponse
-	21, // [21:22] is the sub-list for method output_type
-	20, // [20:21] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	9,  // 11: kerf.tracking.v1.OrderSection.eta_earliest:type_name -> google.protobuf.Timestamp
+	9,  // 12: kerf.tracking.v1.OrderSection.eta_latest:type_name -> google.protobuf.Timestamp
+	9,  // 13: kerf.tracking.v1.TicketSection.ready_by:type_name -> google.protobuf.Timestamp
+	9,  // 14: kerf.tracking.v1.DeliverySection.eta_earliest:type_name -> google.protobuf.Timestamp
+	9,  // 15: kerf.tracking.v1.DeliverySection.eta_latest:type_name -> google.protobuf.Timestamp
+	9,  // 16: kerf.tracking.v1.DeliverySection.picked_up_at:type_name -> google.protobuf.Timestamp
+	9,  // 17: kerf.tracking.v1.DeliverySection.delivered_at:type_name -> google.protobuf.Timestamp
+	8,  // 18: kerf.tracking.v1.PaymentSection.authorized:type_name -> kerf.v1.Money
+	8,  // 19: kerf.tracking.v1.PaymentSection.captured:type_name -> kerf.v1.Money
+	8,  // 20: kerf.tracking.v1.PaymentSection.refunded:type_name -> kerf.v1.Money
+	9,  // 21: kerf.tracking.v1.HistoryEntry.time:type_name -> google.protobuf.Timestamp
+	0,  // 22: kerf.tracking.v1.TrackingService.GetView:input_type -> kerf.tracking.v1.GetViewRequest
+	1,  // 23: kerf.tracking.v1.TrackingService.GetView:output_type -> kerf.tracking.v1.GetViewResponse
+	23, // [23:24] is the sub-list for method output_type
+	22, // [22:23] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_modules_tracking_trackingapi_tracking_proto_init() }

@@ -1,0 +1,28 @@
+-- +goose Up
+
+-- The view of each order: one document, and beside it what lists are made by. Instants are microseconds of UTC.
+CREATE TABLE order_view (
+    order_id      TEXT    NOT NULL PRIMARY KEY,
+    sequence      INTEGER NOT NULL,
+    consumer_id   TEXT    NOT NULL,
+    restaurant_id TEXT    NOT NULL,
+    status        TEXT    NOT NULL,
+    placed_at     INTEGER NOT NULL, -- domain clock; of the earliest event while the order's own is not there yet
+    document      BLOB    NOT NULL  -- kerf.tracking.v1.View
+) STRICT;
+
+CREATE INDEX order_view_of_consumer ON order_view (consumer_id, placed_at, order_id);
+CREATE INDEX order_view_of_restaurant ON order_view (restaurant_id, placed_at, order_id);
+CREATE INDEX order_view_placed ON order_view (placed_at, order_id);
+CREATE INDEX order_view_status ON order_view (status, placed_at, order_id);
+
+-- Every change of a view, which is what live streams read. It is kept for a day; its newest row always, so that positions only grow.
+CREATE TABLE view_change (
+    position   INTEGER PRIMARY KEY,
+    order_id   TEXT    NOT NULL,
+    sequence   INTEGER NOT NULL, -- of the view
+    changed_at INTEGER NOT NULL, -- wall clock
+    document   BLOB    NOT NULL  -- the view as it then was
+) STRICT;
+
+CREATE UNIQUE INDEX view_change_of_order ON view_change (order_id, sequence);

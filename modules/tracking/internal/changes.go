@@ -1,0 +1,94 @@
+package internal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"kerf/modules/tracking/trackingapi"
+	"kerf/platform/database"
+)
+
+// changesKept is how long, on the wall, a client may stay away and still go on where it left off.
+const changesKept = 24 * time.Hour
+
+const (
+	selectChangesOfOrder = `SELECT position, document FROM view_change WHERE order_id = ? AND sequence > ? ORDER BY sequence LIMIT ?`
+	selectChanges        = `SELECT position, document FROM view_change WHERE position > ? ORDER BY position LIMIT ?`
+	selectLogEnds        = `SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM view_change`
+
+	// A step of pruning looks at the oldest rows only, whatever the log's length.
+	deleteOldChanges = `DELETE FROM view_change WHERE changed_at < ? AND position < (SELECT min(position) + ? FROM view_change)
+		AND position < (SELECT max(position) FROM view_change)`
+)
+
+// pruneStep is how many changes are deleted in a transaction.
+const pruneStep = 1000
+
+// change is a row of the log.
+type change struct {
+	position int64
+	view     *trackingapi.View
+}
+
+// changesOf returns up to limit changes of an order's view after a sequence.
+func changesOf(ctx context.Context, db *database.DB, orderID string, after int64, limit int) ([]change, error) {
+	return readChanges(ctx, db, selectChangesOfOrder, orderID, after, limit)
+}
+
+// changes returns up to limit changes of all views after a position.
+func changes(ctx context.Context, db *database.DB, after int64, limit int) ([]change, error) {
+	return readChanges(ctx, db, selectChanges, after, limit)
+}
+
+func readChanges(ctx context.Context, db *database.DB, query string, args ...any) ([]change, error) {
+	rows, err := db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read changes: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var found []change
+	for rows.Next() {
+		var position int64
+		var document []byte
+		if err := rows.Scan(&position, &document); err != nil {
+			return nil, fmt.Errorf("read changes: %w", err)
+		}
+		v, err := decode(document)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, change{position, v})
+	}
+	return found, rows.Err()
+}
+
+// logEnds returns the first and the last position in the log; 1 and 0 while it is empty.
+func logEnds(ctx context.Context, db *database.DB) (first, last int64, err error) {
+	if err := db.QueryRow(ctx, selectLogEnds).Scan(&first, &last); err != nil {
+		return 0, 0, fmt.Errorf("read changes: %w", err)
+	}
+	return first, last, nil
+}
+
+// Prune deletes the changes that are kept no longer.
+func (s *Service) Prune(ctx context.Context) error {
+	before := database.Micros(s.clock.Wall().Add(-changesKept))
+	for {
+		var deleted int64
+		err := s.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+			result, err := tx.Exec(deleteOldChanges, before, pruneStep)
+			if err != nil {
+				return err
+			}
+			deleted, err = result.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("prune changes: %w", err)
+		}
+		if deleted == 0 {
+			return nil
+		}
+	}
+}

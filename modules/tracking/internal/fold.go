@@ -1,0 +1,189 @@
+package internal
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"kerf/modules/tracking/trackingapi"
+)
+
+// Source is who published a fact. Each has a section of the view.
+type Source string
+
+// The sources.
+const (
+	Orders     Source = "orders"
+	Kitchen    Source = "kitchen"
+	Delivery   Source = "delivery"
+	Accounting Source = "accounting"
+)
+
+// sources are all of them, in the order in which events of the same instant are told.
+var sources = []Source{Orders, Kitchen, Delivery, Accounting}
+
+// What the diner is told: the states of an order.
+const (
+	Pending       = "PENDING"
+	Rejected      = "REJECTED"
+	Approved      = "APPROVED"
+	Accepted      = "ACCEPTED"
+	Preparing     = "PREPARING"
+	Ready         = "READY"
+	PickedUp      = "PICKED_UP"
+	Delivered     = "DELIVERED"
+	Undeliverable = "UNDELIVERABLE"
+	CancelPending = "CANCEL_PENDING"
+	Cancelled     = "CANCELLED"
+)
+
+// openStatuses are those of orders that go on, endStatuses those of orders that have ended.
+var (
+	openStatuses = []string{Pending, Approved, Accepted, Preparing, Ready, PickedUp, CancelPending}
+	endStatuses  = []string{Rejected, Delivered, Undeliverable, Cancelled}
+)
+
+// Further states of the sections.
+const (
+	Expired    = "EXPIRED"
+	Unassigned = "UNASSIGNED"
+	Assigned   = "ASSIGNED"
+	AtPickup   = "AT_PICKUP"
+	AtDropoff  = "AT_DROPOFF"
+	Failed     = "FAILED"
+	Created    = "CREATED"
+	Authorized = "AUTHORIZED"
+	Declined   = "DECLINED"
+	Voided     = "VOIDED"
+	Captured   = "CAPTURED"
+	Refunded   = "REFUNDED"
+)
+
+// Fact is what an event says about an order.
+type Fact struct {
+	OrderID      string
+	ConsumerID   string
+	RestaurantID string
+	Source       Source
+	Sequence     int64 // among the source's events about the order
+	Event        string
+	Time         time.Time
+	// Says changes the source's section, which exists, and nothing else.
+	Says func(*trackingapi.View)
+	// Unremarkable facts stay out of the history: they come often, and change only an estimate.
+	Unremarkable bool
+}
+
+// Fold takes a fact up into its order's view, and reports false, changing nothing, if it was taken up before. A source's facts come in
+// their order. How the sources interleave makes no difference to the view that all facts together give, nor do repeats.
+func Fold(v *trackingapi.View, f Fact) bool {
+	sequence := sectionOf(v, f.Source)
+	if f.Sequence <= *sequence {
+		return false
+	}
+	*sequence = f.Sequence
+	v.OrderId = f.OrderID
+	v.ConsumerId = cmp.Or(v.ConsumerId, f.ConsumerID)
+	v.RestaurantId = cmp.Or(v.RestaurantId, f.RestaurantID)
+	v.Sequence++
+	f.Says(v)
+	if !f.Unremarkable {
+		remember(v, f)
+	}
+	v.Status, v.Reason = statusOf(v), v.GetOrder().GetReason()
+	return true
+}
+
+// sectionOf returns the sequence of the source's section, which it makes if there is none.
+func sectionOf(v *trackingapi.View, s Source) *int64 {
+	switch s {
+	case Orders:
+		if v.Order == nil {
+			v.Order = &trackingapi.OrderSection{State: Pending}
+		}
+		return &v.Order.Sequence
+	case Kitchen:
+		if v.Ticket == nil {
+			v.Ticket = &trackingapi.TicketSection{State: Created}
+		}
+		return &v.Ticket.Sequence
+	case Delivery:
+		if v.Delivery == nil {
+			v.Delivery = &trackingapi.DeliverySection{State: Unassigned}
+		}
+		return &v.Delivery.Sequence
+	default:
+		if v.Payment == nil {
+			v.Payment = &trackingapi.PaymentSection{State: Created}
+		}
+		return &v.Payment.Sequence
+	}
+}
+
+// remember puts the event into the history: by time, then by source, then in the source's own order.
+func remember(v *trackingapi.View, f Fact) {
+	entry := &trackingapi.HistoryEntry{Event: f.Event, Time: timestamppb.New(f.Time)}
+	at := len(v.History)
+	for at > 0 && later(v.History[at-1], entry) {
+		at--
+	}
+	v.History = slices.Insert(v.History, at, entry)
+}
+
+func later(a, b *trackingapi.HistoryEntry) bool {
+	return cmp.Or(
+		cmp.Compare(a.GetTime().GetSeconds(), b.GetTime().GetSeconds()),
+		cmp.Compare(a.GetTime().GetNanos(), b.GetTime().GetNanos()),
+		cmp.Compare(rank(a.GetEvent()), rank(b.GetEvent())),
+	) > 0
+}
+
+// rank is where the source of an event, such as kerf.kitchen.TicketAccepted, stands in sources.
+func rank(event string) int {
+	event = strings.TrimPrefix(event, "kerf.")
+	source, _, _ := strings.Cut(event, ".")
+	return slices.Index(sources, Source(source))
+}
+
+// ended tells whether orders has said how the order ended.
+func ended(v *trackingapi.View) bool {
+	return slices.Contains(endStatuses, v.GetOrder().GetState())
+}
+
+// statusOf is the furthest fact. What was picked up is delivered or fails, whatever was asked for; before that a cancel under way is told
+// rather than how far the kitchen is.
+func statusOf(v *trackingapi.View) string {
+	order, ticket, delivery := v.GetOrder().GetState(), v.GetTicket().GetState(), v.GetDelivery().GetState()
+	if ended(v) {
+		return order
+	}
+	switch delivery {
+	case Delivered:
+		return Delivered
+	case Failed:
+		return Undeliverable
+	case PickedUp, AtDropoff:
+		return PickedUp
+	}
+	if order == CancelPending || order == Approved && setBack(ticket, delivery) {
+		return CancelPending
+	}
+	switch ticket {
+	case Ready, PickedUp: // handed over, but the courier has not said so
+		return Ready
+	case Preparing, Accepted:
+		return ticket
+	}
+	if order == Approved {
+		return Approved
+	}
+	return Pending
+}
+
+// setBack tells whether the kitchen or delivery has given up an order, so that it will be cancelled.
+func setBack(ticket, delivery string) bool {
+	return ticket == Rejected || ticket == Expired || ticket == Cancelled || delivery == Cancelled
+}

@@ -1,0 +1,103 @@
+// Package internal is tracking: how facts fold into a view (fold.go, which knows neither database nor network nor other modules) and what
+// each event says (facts.go), the views and the log of their changes (store.go, changes.go), and the ways in and out: events
+// (listen.go, positions.go), requests (routes.go), live streams (stream.go).
+package internal
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"kerf/modules/tracking/trackingapi"
+	"kerf/platform/database"
+	"kerf/platform/fault"
+	"kerf/platform/identity"
+)
+
+// clock tells domain time and wall time, and how many seconds of the one go by in one of the other.
+type clock interface {
+	Now() time.Time
+	Wall() time.Time
+	Speed() float64
+}
+
+// Service is tracking.
+type Service struct {
+	db        *database.DB
+	clock     clock
+	positions message.Subscriber
+	log       *slog.Logger
+	watchers  *watchers
+	lag       *lag
+}
+
+var _ trackingapi.TrackingService = (*Service)(nil)
+
+// New makes tracking on its database.
+func New(db *database.DB, clk clock, positions message.Subscriber, log *slog.Logger) *Service {
+	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: newWatchers(), lag: &lag{clock: clk}}
+}
+
+// GetView returns the view of an order: see the contract.
+func (s *Service) GetView(ctx context.Context, req *trackingapi.GetViewRequest) (*trackingapi.GetViewResponse, error) {
+	p, _ := identity.From(ctx)
+	v, err := s.viewFor(ctx, p, req.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+	behind, err := s.behind(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &trackingapi.GetViewResponse{View: v, BehindMilliseconds: behind.Milliseconds()}, nil
+}
+
+// viewFor returns an order's view if the caller may see it, else NotFound.
+func (s *Service) viewFor(ctx context.Context, p identity.Principal, orderID string) (*trackingapi.View, error) {
+	v, err := read(ctx, s.db, orderID)
+	if err != nil {
+		return nil, err
+	}
+	if !maySee(p, v) {
+		return nil, fault.NotFound("order")
+	}
+	return v, nil
+}
+
+func maySee(p identity.Principal, v *trackingapi.View) bool {
+	return seesAll(p) ||
+		p.Has(identity.RoleConsumer) && p.Owns(v.GetConsumerId()) ||
+		p.Has(identity.RoleRestaurant) && p.Owns(v.GetRestaurantId()) ||
+		p.Has(identity.RoleCourier) && p.Owns(v.GetDelivery().GetCourierId())
+}
+
+func seesAll(p identity.Principal) bool {
+	return p.Has(identity.RoleSupport, identity.RoleAdmin, identity.RoleService)
+}
+
+// Audit counts the views by status: views_delivered and so on, zeros included.
+func (s *Service) Audit(ctx context.Context) (map[string]int64, error) {
+	counters := map[string]int64{}
+	for _, statuses := range [][]string{openStatuses, endStatuses} {
+		for _, status := range statuses {
+			counters["views_"+strings.ToLower(status)] = 0
+		}
+	}
+	rows, err := s.db.Query(ctx, `SELECT status, count(*) FROM order_view GROUP BY status`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var status string
+		var n int64
+		if err := rows.Scan(&status, &n); err != nil {
+			return nil, err
+		}
+		counters["views_"+strings.ToLower(status)] = n
+	}
+	return counters, rows.Err()
+}

@@ -1,0 +1,170 @@
+package internal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"kerf/modules/tracking/trackingapi"
+	"kerf/platform/database"
+	"kerf/platform/fault"
+)
+
+// Every event of an order takes this path: a read, a write, and a row for the streams. Most events leave what the indexes hold as it is.
+const (
+	selectView = `SELECT document FROM order_view WHERE order_id = ?`
+	insertView = `INSERT INTO order_view (sequence, consumer_id, restaurant_id, status, placed_at, document, order_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	updateView = `UPDATE order_view SET sequence = ?, consumer_id = ?, restaurant_id = ?, status = ?, placed_at = ?, document = ?
+		WHERE order_id = ?`
+	updateStatus   = `UPDATE order_view SET sequence = ?, status = ?, document = ? WHERE order_id = ?`
+	updateDocument = `UPDATE order_view SET sequence = ?, document = ? WHERE order_id = ?`
+	insertChange   = `INSERT INTO view_change (order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?)`
+)
+
+// columns are what lists are made by, beside the document.
+type columns struct {
+	consumerID   string
+	restaurantID string
+	placedAt     int64
+	status       string
+}
+
+func columnsOf(v *trackingapi.View) columns {
+	c := columns{consumerID: v.GetConsumerId(), restaurantID: v.GetRestaurantId(), status: v.GetStatus()}
+	switch {
+	case v.GetOrder().GetPlacedAt() != nil:
+		c.placedAt = database.Micros(v.GetOrder().GetPlacedAt().AsTime())
+	case len(v.GetHistory()) > 0:
+		c.placedAt = database.Micros(v.GetHistory()[0].GetTime().AsTime())
+	}
+	return c
+}
+
+// find returns an order's view and what its row holds; an empty view of sequence 0 if there is none yet.
+func find(tx *database.Tx, orderID string) (*trackingapi.View, columns, error) {
+	v, err := scanView(tx.QueryRow(selectView, orderID))
+	if fault.KindOf(err) == fault.KindNotFound {
+		return &trackingapi.View{}, columns{}, nil
+	}
+	return v, columnsOf(v), err
+}
+
+// save writes a view down that has changed, and the change.
+func save(tx *database.Tx, v *trackingapi.View, before columns, wall time.Time) error {
+	document, err := proto.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write a view: %w", err)
+	}
+	now := columnsOf(v)
+	switch {
+	case before == columns{}:
+		_, err = tx.Exec(insertView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId())
+	case now == before:
+		_, err = tx.Exec(updateDocument, v.GetSequence(), document, v.GetOrderId())
+	case now == columns{before.consumerID, before.restaurantID, before.placedAt, now.status}:
+		_, err = tx.Exec(updateStatus, v.GetSequence(), now.status, document, v.GetOrderId())
+	default:
+		_, err = tx.Exec(updateView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId())
+	}
+	if err != nil {
+		return fmt.Errorf("write a view: %w", err)
+	}
+	if _, err := tx.Exec(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document); err != nil {
+		return fmt.Errorf("write a view's change: %w", err)
+	}
+	return nil
+}
+
+// read returns an order's view as last committed, or NotFound.
+func read(ctx context.Context, db *database.DB, orderID string) (*trackingapi.View, error) {
+	return scanView(db.QueryRow(ctx, selectView, orderID))
+}
+
+func scanView(row *sql.Row) (*trackingapi.View, error) {
+	var document []byte
+	err := row.Scan(&document)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.NotFound("order")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a view: %w", err)
+	}
+	return decode(document)
+}
+
+func decode(document []byte) (*trackingapi.View, error) {
+	v := &trackingapi.View{}
+	if err := proto.Unmarshal(document, v); err != nil {
+		return nil, fmt.Errorf("read a view: %w", err)
+	}
+	return v, nil
+}
+
+// filter says which views are listed; empty fields do not matter.
+type filter struct {
+	consumerID   string
+	restaurantID string
+	status       string
+}
+
+// place is where a page begins: after the view of that instant and order. The zero value is the beginning.
+type place struct {
+	placedAt int64 // microseconds
+	orderID  string
+}
+
+// list returns up to limit views after a place, newest first.
+func list(ctx context.Context, db *database.DB, f filter, after place, limit int) ([]*trackingapi.View, error) {
+	if after == (place{}) {
+		after.placedAt = math.MaxInt64
+	}
+	query := strings.Builder{}
+	query.WriteString(`SELECT document FROM order_view WHERE (placed_at, order_id) < (?, ?)`)
+	args := []any{after.placedAt, after.orderID}
+	for _, c := range []struct{ condition, value string }{
+		{" AND consumer_id = ?", f.consumerID}, {" AND restaurant_id = ?", f.restaurantID}, {" AND status = ?", f.status},
+	} {
+		if c.value != "" {
+			query.WriteString(c.condition)
+			args = append(args, c.value)
+		}
+	}
+	query.WriteString(` ORDER BY placed_at DESC, order_id DESC LIMIT ?`)
+	return readViews(ctx, db, query.String(), append(args, limit)...)
+}
+
+// newestOpen returns the views of the newest orders that have not ended, at most limit of them, the oldest first.
+func newestOpen(ctx context.Context, db *database.DB, limit int) ([]*trackingapi.View, error) {
+	query := `SELECT document FROM (SELECT placed_at, order_id, document FROM order_view
+		WHERE status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?)
+		ORDER BY placed_at, order_id`
+	return readViews(ctx, db, query, limit)
+}
+
+func readViews(ctx context.Context, db *database.DB, query string, args ...any) ([]*trackingapi.View, error) {
+	rows, err := db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list views: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	var views []*trackingapi.View
+	for rows.Next() {
+		var document []byte
+		if err := rows.Scan(&document); err != nil {
+			return nil, fmt.Errorf("list views: %w", err)
+		}
+		v, err := decode(document)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, rows.Err()
+}
