@@ -678,11 +678,13 @@ func (*VoidPaymentResponse) Descriptor() ([]byte, []int) {
 }
 
 type RefundPaymentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OperationKey  string                 `protobuf:"bytes,1,opt,name=operation_key,json=operationKey,proto3" json:"operation_key,omitempty"`
-	OrderId       string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Amount        *kerfpb.Money          `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
-	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	OperationKey string                 `protobuf:"bytes,1,opt,name=operation_key,json=operationKey,proto3" json:"operation_key,omitempty"`
+	OrderId      string                 `protobuf:"bytes,2,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Amount       *kerfpb.Money          `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+	// Who bears it: the restaurant for missing_item, wrong_item, quality and restaurant_error; everybody in proportion for order_reversed
+	// and duplicate; else the platform.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

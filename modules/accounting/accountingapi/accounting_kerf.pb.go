@@ -14,23 +14,25 @@ type AccountingService interface {
 	// AuthorizePayment holds the amount at the provider.
 	// Precondition: no payment of the order exists, and none was voided. The parts of the breakdown sum to the amount.
 	// Postcondition: the payment is AUTHORIZED, or DECLINED with the refusal card_declined; PaymentAuthorized or PaymentDeclined is published.
-	// Errors: invalid; refused card_declined, payment_voided; unavailable or unknown outcome with Retry-After while the provider has not answered.
+	// Errors: invalid; refused card_declined, payment_voided, payment_exists; unknown outcome with Retry-After while the provider has not
+	// answered.
 	AuthorizePayment(context.Context, *AuthorizePaymentRequest) (*AuthorizePaymentResponse, error)
 	// CapturePayment takes money that was authorised, and voids the rest. It takes at most one charge for an order.
 	// Precondition: the payment is AUTHORIZED; amount ≤ authorised.
 	// Postcondition: the payment is CAPTURED; the ledger holds the postings; PaymentCaptured is published.
-	// Errors: not found; refused not_authorized, over_authorized; unavailable or unknown as above.
+	// Errors: invalid; not found; refused not_authorized, over_authorized; unknown as above; conflict payment_busy with Retry-After while
+	// another movement of the payment is not answered.
 	CapturePayment(context.Context, *CapturePaymentRequest) (*CapturePaymentResponse, error)
 	// VoidPayment releases what was authorised; it is the undo of AuthorizePayment and wins over one whose outcome is unknown.
 	// Precondition: nothing was captured.
 	// Postcondition: the payment is VOIDED, or a tombstone refuses an AuthorizePayment that arrives late; PaymentVoided is published if
 	// something was held.
-	// Errors: refused already_captured; unavailable or unknown as above.
+	// Errors: refused already_captured; unknown or conflict as above.
 	VoidPayment(context.Context, *VoidPaymentRequest) (*VoidPaymentResponse, error)
 	// RefundPayment gives captured money back.
 	// Precondition: refunded + amount ≤ captured.
 	// Postcondition: the payment is REFUNDED (partly); the ledger holds the postings; PaymentRefunded is published.
-	// Errors: not found; refused over_captured; unavailable or unknown as above.
+	// Errors: invalid; not found; refused over_captured; unknown or conflict as above.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*RefundPaymentResponse, error)
 	// GetPayment returns a payment.
 	// Precondition: the caller is its consumer, support, or a module.

@@ -43,11 +43,11 @@ type bank struct {
 
 func open(t *testing.T) *bank {
 	t.Helper()
-	return openIn(t, t.TempDir(), clock.NewManual(noon))
+	return openIn(t, t.TempDir(), clock.NewManual(noon), 20*time.Millisecond)
 }
 
-// openIn opens what lies in a folder, as a process does that starts there.
-func openIn(t *testing.T, dir string, clk *clock.Manual) *bank {
+// openIn opens what lies in a folder, as a process does that starts there; the provider has timeout to answer.
+func openIn(t *testing.T, dir string, clk *clock.Manual, timeout time.Duration) *bank {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := database.Open(t.Context(), "accounting", database.Config{Driver: "sqlite", Dir: dir}, migrations.FS, log, nil)
@@ -59,7 +59,7 @@ func openIn(t *testing.T, dir string, clk *clock.Manual) *bank {
 		t:       t, dir: dir, clock: clk, simulator: simulator, work: queue,
 		ctx: identity.With(context.Background(), identity.Service("orders")),
 	}
-	b.timeout = 20 * time.Millisecond
+	b.timeout = timeout
 	run, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- queue.Run(run) }()
@@ -87,7 +87,7 @@ func openIn(t *testing.T, dir string, clk *clock.Manual) *bank {
 func (b *bank) restart() *bank {
 	b.t.Helper()
 	b.stop()
-	return openIn(b.t, b.dir, b.clock)
+	return openIn(b.t, b.dir, b.clock, b.timeout)
 }
 
 // tokens makes the token "role+subject+owned+owned" the principal that it spells.

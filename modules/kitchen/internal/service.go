@@ -50,8 +50,7 @@ func New(db *database.DB, events events, queue queue, clk domainClock, log *slog
 	return s
 }
 
-// change takes an order's ticket through one step of its machine in tx: state, event, and the time to accept. seen is the version
-// that the caller stated, 0 if he states none.
+// change takes an order's ticket through one step of its machine in tx: state, event, and the time to accept.
 func (s *Service) change(ctx context.Context, tx *database.Tx, t *Ticket, step func(t *Ticket, now time.Time) (Effect, error)) error {
 	version, state := t.Version, t.State
 	effect, err := step(t, s.clock.Now())
