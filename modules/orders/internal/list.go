@@ -96,16 +96,16 @@ func (f filter) within(p identity.Principal) (filter, error) {
 }
 
 func (c *Core) list(e echo.Context, f filter, page web.Page) ([]*Order, error) {
-	q := c.db.Read(e.Request().Context()).Table("orders AS o").Select(orderColumns)
+	q := c.db.Read(e.Request().Context()).Table("orders").Select(orderColumns)
 	q = f.where(q)
 	if !page.After.IsZero() {
 		placed, err := strconv.ParseInt(page.After.Key, 10, 64)
 		if err != nil {
 			return nil, fault.Invalid(fault.Violation{Field: "cursor", Description: "must be the cursor of a link that was given"})
 		}
-		q = q.Where("(o.placed_at, o.id) < (?, ?)", placed, page.After.ID)
+		q = q.Where("(placed_at, id) < (?, ?)", placed, page.After.ID)
 	}
-	rows, err := q.Order("o.placed_at DESC, o.id DESC").Limit(page.Limit + 1).Rows()
+	rows, err := q.Order("placed_at DESC, id DESC").Limit(page.Limit + 1).Rows()
 	if err != nil {
 		return nil, err
 	}
@@ -123,19 +123,19 @@ func (c *Core) list(e echo.Context, f filter, page web.Page) ([]*Order, error) {
 
 func (f filter) where(q *gorm.DB) *gorm.DB {
 	if f.consumerID != "" {
-		q = q.Where("o.consumer_id = ?", f.consumerID)
+		q = q.Where("consumer_id = ?", f.consumerID)
 	}
 	if f.restaurantID != "" {
-		q = q.Where("o.restaurant_id = ?", f.restaurantID)
+		q = q.Where("restaurant_id = ?", f.restaurantID)
 	}
 	if f.state != "" {
-		q = q.Where("o.state = ?", string(f.state))
+		q = q.Where("state = ?", string(f.state))
 	}
 	if !f.placedAfter.IsZero() {
-		q = q.Where("o.placed_at >= ?", database.Micros(f.placedAfter))
+		q = q.Where("placed_at >= ?", database.Micros(f.placedAfter))
 	}
 	if !f.placedBefore.IsZero() {
-		q = q.Where("o.placed_at < ?", database.Micros(f.placedBefore))
+		q = q.Where("placed_at < ?", database.Micros(f.placedBefore))
 	}
 	return q
 }

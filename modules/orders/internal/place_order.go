@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"math"
 	"math/big"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"kerf/modules/restaurants/restaurantsapi"
 	"kerf/platform/database"
 	"kerf/platform/fault"
+	"kerf/platform/geo"
 	"kerf/platform/kerfpb"
 )
 
@@ -58,7 +58,7 @@ func (c *Core) agree(ctx context.Context, cmd PlaceOrder) (Terms, error) {
 	if err != nil {
 		return Terms{}, answerOf(err, "consumers", "")
 	}
-	if away := distance(quote.GetAddress(), checked.GetAddress()); away > addressTolerance {
+	if geo.FromProto(quote.GetAddress()).Distance(geo.FromProto(checked.GetAddress())) > addressTolerance {
 		return Terms{}, fault.Refused("address_mismatch", "the address is not where the quote delivers to")
 	}
 	return c.terms(cmd, quote, checked.GetPaymentToken())
@@ -148,13 +148,4 @@ func fourDigits() (string, error) {
 		return "", fmt.Errorf("make a code: %w", err)
 	}
 	return fmt.Sprintf("%04d", n), nil
-}
-
-// distance is the great circle between two positions, in metres.
-func distance(a, b *kerfpb.Position) float64 {
-	const radius, degree = 6_371_000, math.Pi / 180
-	north := math.Sin((b.GetLatitude() - a.GetLatitude()) * degree / 2)
-	east := math.Sin((b.GetLongitude() - a.GetLongitude()) * degree / 2)
-	h := north*north + math.Cos(a.GetLatitude()*degree)*math.Cos(b.GetLatitude()*degree)*east*east
-	return 2 * radius * math.Asin(math.Min(1, math.Sqrt(h)))
 }

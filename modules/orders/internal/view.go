@@ -15,7 +15,7 @@ const cancellation = "cancellation"
 // GetOrder returns an order to its consumer, its restaurant, support, or a module.
 func (c *Core) GetOrder(ctx context.Context, req *ordersapi.GetOrderRequest) (*ordersapi.GetOrderResponse, error) {
 	p, _ := identity.From(ctx)
-	o, err := load(reading{ctx, c.db}, req.GetOrderId())
+	o, err := loadOrder(reading{ctx, c.db}, req.GetOrderId())
 	if err != nil {
 		return nil, err
 	}
