@@ -147,8 +147,9 @@ func (l *Listener) take(t *topic, msg *message.Message) error {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s gives back %s: %w", l.group, r.meta.ID, ctx.Err())
 		case isDatabaseFailure(err):
-			pauses++
-			l.log.Error("database fails, no messages are taken", "topic", t.name, "error", err)
+			if pauses++; pauses == 1 {
+				l.log.Error("database fails, its messages wait", "topic", t.name, "event_id", r.id(), "error", err)
+			}
 			l.wait(ctx, pauses)
 		default:
 			pauses = 0
@@ -158,6 +159,8 @@ func (l *Listener) take(t *topic, msg *message.Message) error {
 				r.cause = causeOf(err)
 				continue
 			}
+			l.log.Warn("handler failed, trying again", "topic", t.name, "event_id", r.id(), "type", r.meta.Type, "attempts", r.attempts,
+				"error", err)
 			l.wait(ctx, r.attempts)
 		}
 	}

@@ -2,9 +2,11 @@ package inbox_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +182,38 @@ func TestAFailingDatabasePausesAndParksNothing(t *testing.T) {
 	}
 	w.fail("a", nil)
 	w.awaitEffects("a-1")
+}
+
+func TestMessagesWaitForALockedDatabase(t *testing.T) {
+	dir := t.TempDir()
+	w := newWorldIn(t, dir, memory.Config{}, quick)
+	w.write("k", "a", known)
+	w.awaitEffects("a-1")
+	other, err := sql.Open("sqlite3", filepath.Join(dir, "books.db")+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A command fails once it has waited for the lock in vain; then the listener has seen the failure, or is about to.
+	err = w.books.Write(t.Context(), func(context.Context, *database.Tx) error { return nil })
+	if fault.KindOf(err) != fault.KindUnavailable {
+		t.Fatalf("the database is not locked: %v", err)
+	}
+	w.write("k", "a", known)
+	w.write("k", "a", known)
+	err = w.books.Write(t.Context(), func(context.Context, *database.Tx) error { return nil })
+	if fault.KindOf(err) != fault.KindUnavailable {
+		t.Fatalf("the database is not locked: %v", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitEffects("a-1", "a-2", "a-3")
+	w.awaitCounts(3, 0, 0)
 }
 
 func TestWhatAHandlerPublishesHasItsEventAsCause(t *testing.T) {

@@ -65,6 +65,9 @@ const (
 // Correlation, causation and trace are taken from ctx.
 func (o *Outbox) Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error {
 	eventType, version := bus.TypeOf(event)
+	if key == "" || subject == "" {
+		return fmt.Errorf("append %s: key %q and subject %q must not be empty", eventType, key, subject)
+	}
 	data, err := proto.Marshal(event)
 	if err != nil {
 		return fmt.Errorf("append %s: %w", eventType, err)

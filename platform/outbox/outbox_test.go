@@ -195,6 +195,21 @@ func TestEventsArePublishedAfterTheCommitInOrderAndWithoutGaps(t *testing.T) {
 	s.awaitCounts(outbox.Counts{Written: 5, Published: 5, Settled: 5})
 }
 
+func TestAnEventWithoutKeyOrSubjectIsRefused(t *testing.T) {
+	s := openShop(t)
+	for _, names := range [][2]string{{"", "a"}, {"a", ""}} {
+		err := s.db.Write(t.Context(), func(ctx context.Context, tx *database.Tx) error {
+			return s.Append(ctx, tx, names[0], names[1], &kerfpb.Money{})
+		})
+		if err == nil {
+			t.Errorf("key %q, subject %q was taken", names[0], names[1])
+		}
+	}
+	if diff := cmp.Diff(outbox.Counts{}, s.counts()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAnEventCarriesItsAttributes(t *testing.T) {
 	s, r := openShop(t), &recorder{}
 	traceParent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

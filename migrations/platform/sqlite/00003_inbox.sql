@@ -35,3 +35,7 @@ CREATE TABLE parked (
 CREATE UNIQUE INDEX parked_event ON parked (topic, event_id);
 CREATE INDEX parked_queue ON parked (topic, key, number) WHERE ended = '';
 CREATE INDEX parked_ended ON parked (ended) WHERE ended <> '';
+
+-- +goose Down
+DROP TABLE parked;
+DROP TABLE inbox;
