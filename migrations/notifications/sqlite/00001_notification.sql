@@ -1,0 +1,25 @@
+-- +goose Up
+
+-- One row for each event and recipient. Instants are microseconds of UTC on the domain clock.
+CREATE TABLE notification (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    recipient_id TEXT    NOT NULL, -- a consumer, restaurant or courier
+    event_id     TEXT    NOT NULL, -- grows with the time of the event
+    about        TEXT    NOT NULL, -- the event's type
+    order_id     TEXT    NOT NULL,
+    state        TEXT    NOT NULL, -- PENDING, SENT, FAILED, SUPPRESSED
+    reason       TEXT    NOT NULL, -- what the text is made from: a code, an amount in minor units, an instant
+    amount       INTEGER NOT NULL,
+    currency     TEXT    NOT NULL,
+    ready_by     INTEGER,
+    locale       TEXT    NOT NULL, -- of the text, which only a SENT notification has
+    title        TEXT    NOT NULL,
+    body         TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    read_at      INTEGER
+) STRICT;
+
+-- Once for each event and recipient; and a recipient's inbox in its order.
+CREATE UNIQUE INDEX notification_of_recipient ON notification (recipient_id, event_id);
+
+CREATE INDEX notification_pending ON notification (recipient_id) WHERE state = 'PENDING';
