@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -433,4 +434,40 @@ func TestOnlyModulesCommandAndOnlyOwnersSee(t *testing.T) {
 		_, err := b.GetPayment(as(role, subject), &accountingapi.GetPaymentRequest{OrderId: o.id})
 		wantFault(t, err, "not_found")
 	}
+}
+
+// liar declines every capture while it lies.
+type liar struct {
+	provider.Provider
+	lies atomic.Bool
+}
+
+func (l *liar) Execute(ctx context.Context, in provider.Instruction) (provider.Answer, error) {
+	if l.lies.Load() && in.Kind == KindCapture {
+		return provider.Answer{Status: provider.Declined, Reason: "mood"}, nil
+	}
+	return l.Provider.Execute(ctx, in)
+}
+
+func TestAnAnswerThatMakesNoSenseChangesNothingUntilItDoes(t *testing.T) {
+	b := open(t)
+	o := b.authorized("tok_approve")
+	l := &liar{Provider: b.simulator}
+	l.lies.Store(true)
+	b.provider = l
+	wantFault(t, b.capture(o), "provider_contradiction")
+	b.await("the stuck operation", func() bool {
+		b.clock.Advance(time.Second)
+		depth, err := b.work.Depth(b.ctx)
+		must(t, err)
+		return depth.Stuck == 1
+	})
+	b.wantState(o, Authorized)
+	if n := b.audit()["operations_unfinished"]; n != 1 {
+		t.Errorf("%d operations are unfinished", n)
+	}
+	l.lies.Store(false)
+	b.quiet()
+	must(t, b.capture(o))
+	b.wantBooks(total, 0, 0)
 }

@@ -100,6 +100,13 @@ func TestARestaurantHasTenMinutesToAccept(t *testing.T) {
 	k.awaitState(ignored, kitchenapi.TicketState_TICKET_STATE_EXPIRED)
 	k.wantFacts(ignored, "TicketCreated", "TicketExpired")
 	k.wantState(accepted, kitchenapi.TicketState_TICKET_STATE_ACCEPTED)
+	for _, o := range []order{ignored, accepted} {
+		var waiting int
+		must(t, k.db.QueryRow(t.Context(), `SELECT count(*) FROM work WHERE key = ?`, o.id).Scan(&waiting))
+		if waiting != 0 {
+			t.Error("the timer outlives what it waits for")
+		}
+	}
 }
 
 func (k *kitchen) begin(o order, cancelID string) (*kitchenapi.BeginCancelResponse, error) {
@@ -239,5 +246,18 @@ func TestWhoSeesATicket(t *testing.T) {
 		if err != nil || res.GetTicket().GetPickupCode() != tt.code {
 			t.Errorf("%s: %v, %v", tt.name, res, err)
 		}
+	}
+}
+
+func TestTheAuditCountsOpenTickets(t *testing.T) {
+	k := open(t)
+	k.created()
+	held, done := k.accepted(), k.ready()
+	_, err := k.begin(held, "c")
+	must(t, err)
+	k.post(done.cook(), "/v1/tickets/"+done.id+"/hand-over", `{}`).want(200)
+	counters, err := k.Audit(t.Context())
+	if err != nil || counters["tickets_open"] != 2 || counters["tickets_cancel_pending"] != 1 {
+		t.Errorf("%v, %v", counters, err)
 	}
 }

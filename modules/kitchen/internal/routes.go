@@ -53,7 +53,7 @@ func (s *Service) getBoard(c echo.Context) error {
 	state := State(c.QueryParam("state"))
 	v.That(state == "" || onBoard(state), "state", "must be a state of a ticket that the restaurant sees")
 	after, err := positionOf(page.After)
-	v.Note("after", err)
+	v.Note("cursor", err)
 	if err := v.Err(); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func positionOf(after web.Cursor) (position, error) {
 	}
 	created, err := strconv.ParseInt(after.Key, 10, 64)
 	if err != nil {
-		return position{}, fault.Invalid(fault.Violation{Field: "after", Description: "must be the cursor of a link that was given"})
+		return position{}, fault.Invalid(fault.Violation{Field: "cursor", Description: "must be the cursor of a link that was given"})
 	}
 	return position{created, after.ID}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/ids"
+	"kerf/platform/web"
 )
 
 func TestARestaurantTakesATicketFromTheBoardToTheCounter(t *testing.T) {
@@ -134,6 +135,7 @@ func TestMalformedRequestsNameTheField(t *testing.T) {
 	k.get(o.cook(), "/v1/tickets?state=COLD&restaurant_id="+o.restaurant).violation("state")
 	k.get(o.cook(), "/v1/tickets?state=CREATED&restaurant_id="+o.restaurant).violation("state")
 	k.get(o.cook(), "/v1/tickets?limit=0&restaurant_id="+o.restaurant).violation("limit")
+	k.get(o.cook(), "/v1/tickets?cursor="+web.Cursor{Key: "soon", ID: "x"}.String()+"&restaurant_id="+o.restaurant).violation("cursor")
 }
 
 func TestTheBoardShowsOpenTicketsOldestFirstPageByPage(t *testing.T) {

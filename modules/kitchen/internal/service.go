@@ -4,6 +4,7 @@ package internal
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -89,4 +90,15 @@ func (s *Service) expire(ctx context.Context, c *work.Claim) error {
 		c.Finish(tx)
 		return s.change(ctx, tx, t, (*Ticket).Expire)
 	})
+}
+
+// Audit counts what must come to an end: tickets that are open, and those of them that a cancel holds.
+func (s *Service) Audit(ctx context.Context) (map[string]int64, error) {
+	var open, held int64
+	err := s.db.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE state = 'CANCEL_PENDING') FROM ticket
+		WHERE state IN ('CREATED', 'AWAITING_ACCEPTANCE', 'ACCEPTED', 'PREPARING', 'READY', 'CANCEL_PENDING')`).Scan(&open, &held)
+	if err != nil {
+		return nil, fmt.Errorf("count the open tickets: %w", err)
+	}
+	return map[string]int64{"tickets_open": open, "tickets_cancel_pending": held}, nil
 }
