@@ -3,7 +3,6 @@ package internal
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -34,7 +33,8 @@ type Config struct {
 	// Internal is the address of the internal listener, for the link to the metrics.
 	Internal string
 	Version  string
-	Log      *slog.Logger
+	// PartTimeout is how long one module may take for its part of a page, which goes without it then; 2 s if zero.
+	PartTimeout time.Duration
 }
 
 // The services may answer any fault; what the gateway does with each is said at Gateway.getOrder.
@@ -60,7 +60,12 @@ type Gateway struct {
 }
 
 // New returns a gateway.
-func New(config Config) *Gateway { return &Gateway{Config: config, openapi: describe()} }
+func New(config Config) *Gateway {
+	if config.PartTimeout == 0 {
+		config.PartTimeout = 2 * time.Second
+	}
+	return &Gateway{Config: config, openapi: describe()}
+}
 
 // Routes serves the REST operations and the pages for people.
 func (g *Gateway) Routes(e *echo.Echo) {

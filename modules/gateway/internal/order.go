@@ -20,9 +20,6 @@ import (
 	"kerf/platform/web"
 )
 
-// partTimeout is how long one module may take for its part of a page; the page goes without it then.
-const partTimeout = 2 * time.Second
-
 // composedOrder is an order with what other modules know of it.
 type composedOrder struct {
 	ID       string        `json:"id"`
@@ -97,13 +94,13 @@ func (g *Gateway) getOrder(c echo.Context) error {
 		noTicket, noPay    error
 		noDelivery         error
 		ctx                = c.Request().Context()
-		ask                = func(part func(context.Context)) { parts.Go(func() { withTimeout(ctx, part) }) }
+		ask                = func(part func(context.Context)) { parts.Go(func() { g.withTimeout(ctx, part) }) }
 		self, trackingHref = "/v1/orders/" + id, "/v1/tracking/" + id
 	)
 	ask(func(ctx context.Context) { page.Ticket, noTicket = g.ticket(ctx, id) })
 	ask(func(ctx context.Context) { page.Delivery, noDelivery = g.delivery(ctx, id) })
 	ask(func(ctx context.Context) { page.Payment, noPay = g.payment(ctx, id) })
-	withTimeout(ctx, func(ctx context.Context) {
+	g.withTimeout(ctx, func(ctx context.Context) {
 		var res *ordersapi.GetOrderResponse
 		res, noOrder = g.Orders.GetOrder(ctx, &ordersapi.GetOrderRequest{OrderId: id})
 		order = res.GetOrder()
@@ -134,8 +131,8 @@ func (g *Gateway) getOrder(c echo.Context) error {
 	return web.Composed(c, page)
 }
 
-func withTimeout(ctx context.Context, f func(context.Context)) {
-	ctx, cancel := context.WithTimeout(ctx, partTimeout)
+func (g *Gateway) withTimeout(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, g.PartTimeout)
 	defer cancel()
 	f(ctx)
 }

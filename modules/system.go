@@ -1,0 +1,154 @@
+package modules
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/labstack/echo/v4"
+
+	"kerf/migrations"
+	"kerf/platform/audit"
+	"kerf/platform/bus"
+	"kerf/platform/clock"
+	"kerf/platform/config"
+	"kerf/platform/database"
+	"kerf/platform/identity"
+	"kerf/platform/inbox"
+	"kerf/platform/outbox"
+	"kerf/platform/placement"
+	"kerf/platform/platformpb"
+	"kerf/platform/process"
+	"kerf/platform/telemetry"
+	"kerf/platform/web"
+	"kerf/platform/work"
+)
+
+// system is what the modules of one process stand on.
+type system struct {
+	cfg     config.Config
+	tel     *telemetry.Telemetry
+	clock   *clock.Clock
+	keys    *identity.Keys
+	group   *process.Group
+	seams   *placement.Seams
+	bus     bus.Bus
+	router  *message.Router
+	edge    *web.Server
+	version string
+	// Where the internal listener answers.
+	internal string
+
+	platforms map[string]platformpb.PlatformService
+	hears     map[string][]inbox.Subscription
+	dbs       []*database.DB
+}
+
+// member is what the platform keeps for one module.
+type member struct {
+	db     *database.DB
+	events *outbox.Outbox
+	queue  *work.Queue
+	log    *slog.Logger
+}
+
+// member opens a module's schema, with the outbox and the due work in it.
+func (s *system) member(ctx context.Context, name string) (*member, error) {
+	log := s.tel.Log.With("module", name)
+	db, err := database.Open(ctx, name, database.Config{Driver: s.cfg.Database.Driver, Dir: s.cfg.Database.Dir}, migrations.FS, log, s.tel.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	s.group.Add(process.Component{Name: "database " + name, Stop: func(context.Context) error { return db.Close() }})
+	s.dbs = append(s.dbs, db)
+	return &member{
+		db: db, log: log,
+		events: outbox.New(db, name, s.clock),
+		queue:  work.New(db, s.clock, work.Config{}, log, s.tel.Metrics),
+	}, nil
+}
+
+// What a module may have beside the service of its contract.
+type (
+	listens interface{ Subscriptions() []inbox.Subscription }
+	routes  interface{ Routes(*echo.Echo) }
+	audits  interface {
+		Audit(context.Context) (map[string]int64, error)
+	}
+	runs interface{ Run(context.Context) error }
+)
+
+// join has a module take part in the process: its events are published, its messages brought, its work done, its routes served.
+func (s *system) join(name string, m *member, module any) error {
+	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{}, m.log, s.tel.Metrics)
+	s.group.Add(
+		process.Component{Name: "relay " + name, Run: relay.Run},
+		process.Component{Name: "work " + name, Run: m.queue.Run},
+	)
+	listener, err := s.listen(name, m, module)
+	if err != nil {
+		return err
+	}
+	var counters func(context.Context) (map[string]int64, error)
+	if a, ok := module.(audits); ok {
+		counters = a.Audit
+	}
+	s.platforms[name] = platformpb.PlacePlatformService(s.seams.To(name), audit.New(audit.Parts{
+		Module: name, Outbox: m.events, Listener: listener, Work: m.queue, Counters: counters,
+	}))
+	if r, ok := module.(runs); ok {
+		s.group.Add(process.Component{Name: name, Run: r.Run})
+	}
+	if r, ok := module.(routes); ok {
+		r.Routes(s.edge.Echo)
+	}
+	return nil
+}
+
+// listen subscribes a module. Its group is known to the bus when this returns, before anything is published.
+func (s *system) listen(name string, m *member, module any) (*inbox.Listener, error) {
+	var subscriptions []inbox.Subscription
+	if l, ok := module.(listens); ok {
+		subscriptions = l.Subscriptions()
+	}
+	s.hears[name] = subscriptions
+	listener := inbox.NewListener(name, m.db, subscriptions, inbox.Config{Tracer: s.tracer()}, s.clock, m.log, s.tel.Metrics)
+	subscriber, err := s.bus.Subscriber(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot hear: %w", name, err)
+	}
+	if initializer, ok := subscriber.(message.SubscribeInitializer); ok {
+		for _, topic := range listener.Topics() {
+			if err := initializer.SubscribeInitialize(topic); err != nil {
+				return nil, fmt.Errorf("%s cannot hear %s: %w", name, topic, err)
+			}
+		}
+	}
+	return listener, listener.AddTo(s.router, subscriber)
+}
+
+// pruneEvery is how often stored answers are looked through for old ones.
+const pruneEvery = time.Hour
+
+// readHeaderTimeout bounds how long a client may take to say what it wants.
+const readHeaderTimeout = 5 * time.Second
+
+// prune deletes the stored answers to requests that are too old to be repeated.
+func (s *system) prune(ctx context.Context) error {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		for _, db := range s.dbs {
+			if _, err := web.Prune(ctx, db, s.clock.Wall()); err != nil && ctx.Err() == nil {
+				s.tel.Log.Error("old answers could not be deleted", "module", db.Module(), "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
