@@ -169,21 +169,21 @@ func callsOf(t *testing.T, c course) int {
 func TestADisturbedCallLeadsToTheSameEnd(t *testing.T) {
 	disturbances := map[string]func(h *harness, n int){
 		"crash before the call": func(h *harness, n int) {
-			h.world.fate = func(call int, _, _ string) fate {
+			h.world.decide(func(call int, _, _ string) fate {
 				if call != n {
 					return answered
 				}
 				h.crash()
 				return refusedToTalk
-			}
+			})
 		},
 		"crash before the record": func(h *harness, n int) {
-			h.world.fate = func(call int, _, _ string) fate {
+			h.world.decide(func(call int, _, _ string) fate {
 				if call == n {
 					h.crash()
 				}
 				return answered
-			}
+			})
 		},
 		"not reached":     once(refusedToTalk),
 		"answer lost":     once(answerLost),
@@ -210,23 +210,23 @@ func TestADisturbedCallLeadsToTheSameEnd(t *testing.T) {
 
 func once(f fate) func(h *harness, n int) {
 	return func(h *harness, n int) {
-		h.world.fate = func(call int, _, _ string) fate {
+		h.world.decide(func(call int, _, _ string) fate {
 			if call == n {
 				return f
 			}
 			return answered
-		}
+		})
 	}
 }
 
 func lostTimes(times int) func(h *harness, n int) {
 	return func(h *harness, n int) {
-		h.world.fate = func(call int, _, _ string) fate {
+		h.world.decide(func(call int, _, _ string) fate {
 			if call >= n && call < n+times {
 				return answerLost
 			}
 			return answered
-		}
+		})
 	}
 }
 
@@ -253,12 +253,12 @@ func TestPlaceGivesUpWhatNobodyAnswersAndItsUndoWins(t *testing.T) {
 		for name, f := range map[string]fate{"never reached": refusedToTalk, "answers lost": answerLost, "late": delayed} {
 			t.Run(method+"/"+name, func(t *testing.T) {
 				h := newHarness(t)
-				h.world.fate = func(_ int, m, _ string) fate {
+				h.world.decide(func(_ int, m, _ string) fate {
 					if m == method {
 						return f
 					}
 					return answered
-				}
+				})
 				id := h.place(nil)
 				for range 12 { // more than placeLimit
 					h.idle()
@@ -266,7 +266,7 @@ func TestPlaceGivesUpWhatNobodyAnswersAndItsUndoWins(t *testing.T) {
 				}
 				h.settle()
 				h.mustEnd(id, Rejected, "timed_out", 0)
-				h.world.fate = nil
+				h.world.decide(nil)
 				h.deliverAll()
 				h.settle()
 				h.mustEnd(id, Rejected, "timed_out", 0)
@@ -282,12 +282,12 @@ func TestASagaThatNobodyAnswersIsShownAsStuckAndGoesOn(t *testing.T) {
 	restaurant(accepted)(h, id)
 	h.settle()
 	down := true
-	h.world.fate = func(int, string, string) fate {
+	h.world.decide(func(int, string, string) fate {
 		if down {
 			return refusedToTalk
 		}
 		return answered
-	}
+	})
 	courier(pickedUp)(h, id)
 	courier(delivered)(h, id)
 	for range 200 {
@@ -316,14 +316,14 @@ func TestADeliveredOrderWaitsForItsMoney(t *testing.T) {
 	h.settle()
 	restaurant(accepted)(h, id)
 	h.settle()
-	h.world.fate = func(int, string, string) fate { return answerLost }
+	h.world.decide(func(int, string, string) fate { return answerLost })
 	courier(pickedUp)(h, id)
 	courier(delivered)(h, id)
 	h.idle()
 	if o := h.order(id); o.State != PickedUp || o.Furthest != Delivered {
 		t.Errorf("shows %s, furthest %s: it may not end while money is held", o.State, o.Furthest)
 	}
-	h.world.fate = nil
+	h.world.decide(nil)
 	h.settle()
 	h.mustEnd(id, Delivered, "", 1500)
 }
@@ -349,12 +349,12 @@ func TestWhatComesDuringASagaIsTakenUpWhenItEnds(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			h := newHarness(t)
 			acted := false
-			h.world.during = func(method, id string) {
+			h.world.interrupt(func(method, id string) {
 				if method == row.during && !acted {
 					acted = true
 					row.act(h, id)
 				}
-			}
+			})
 			id := h.place(nil)
 			h.settle()
 			for _, a := range []act{restaurant(accepted), func(h *harness, id string) {
@@ -380,7 +380,7 @@ func TestWhatComesDuringASagaIsTakenUpWhenItEnds(t *testing.T) {
 
 func TestARejectionBeforeApprovalEndsAsApprovedThenCancelled(t *testing.T) {
 	h := newHarness(t)
-	h.world.fate = func(_ int, method, id string) fate {
+	h.world.decide(func(_ int, method, id string) fate {
 		if method == "ConfirmTicket" && h.world.restaurant(id, rejected) { // it took effect before, and its answer was lost
 			h.deliver("kitchen", 1)
 		}
@@ -388,7 +388,7 @@ func TestARejectionBeforeApprovalEndsAsApprovedThenCancelled(t *testing.T) {
 			return answerLost
 		}
 		return answered
-	}
+	})
 	id := h.place(nil)
 	h.settle()
 	h.mustEnd(id, Cancelled, "ticket_rejected", 0)
@@ -418,17 +418,17 @@ func TestACancelOfAPickedUpOrEndedOrderIsRefused(t *testing.T) {
 
 func TestASecondCancelChangesNothing(t *testing.T) {
 	h := newHarness(t)
-	h.world.fate = func(_ int, method, _ string) fate {
+	h.world.decide(func(_ int, method, _ string) fate {
 		if method == "BeginCancel" {
 			return refusedToTalk
 		}
 		return answered
-	}
+	})
 	id := h.place(nil)
 	h.settle()
 	consumerCancels(h, id)
 	as(identity.RoleRestaurant, "restaurant")(h, id)
-	h.world.fate = nil
+	h.world.decide(nil)
 	h.settle()
 	h.mustEnd(id, Cancelled, "cancelled_by_consumer", 0)
 }

@@ -143,16 +143,14 @@ func command[Res proto.Message](ctx context.Context, w *world, method, orderID, 
 	w.arrive()
 	w.mu.Lock()
 	w.calls = append(w.calls, method)
-	n := len(w.calls)
+	n, decide, during := len(w.calls), w.fate, w.during
 	w.mu.Unlock()
 	does := answered
-	if w.fate != nil {
-		does = w.fate(n, method, orderID)
+	if decide != nil {
+		does = decide(n, method, orderID)
 	}
-	if does == answered || does == answerLost || does == panicked {
-		if w.during != nil {
-			w.during(method, orderID)
-		}
+	if during != nil && (does == answered || does == answerLost || does == panicked) {
+		during(method, orderID)
 	}
 	switch does {
 	case refusedToTalk:
@@ -190,6 +188,20 @@ func (w *world) complain(format string, args ...any) {
 }
 
 func (w *world) publish(source string, f fact) { w.facts[source] = append(w.facts[source], f) }
+
+// decide sets the fate of the calls to come.
+func (w *world) decide(f func(call int, method, orderID string) fate) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fate = f
+}
+
+// interrupt sets what happens in the middle of the calls to come.
+func (w *world) interrupt(f func(method, orderID string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.during = f
+}
 
 // The kitchen.
 
