@@ -148,9 +148,9 @@ func (q *Queue) Schedule(tx *database.Tx, kind, key string, due time.Time, paylo
 	return q.place(tx, rows, item, updateRow)
 }
 
-// Cancel takes the item back when tx commits, if there is one. If it is being
-// handled, the handler's record fails with ErrLeaseLost. A handler does not
-// cancel itself, it finishes.
+// Cancel takes the item back when tx commits, if there is one. If it has been claimed
+// the handler may still run, but its record fails with ErrLeaseLost. A handler does
+// not cancel itself, it finishes.
 func (q *Queue) Cancel(tx *database.Tx, kind, key string) error {
 	_, err := tx.Exec(`DELETE FROM work WHERE key = ? AND kind = ?`, key, kind)
 	return err
