@@ -100,7 +100,7 @@ func broken(file, imported string) string {
 	to := strings.Split(own, "/")
 	from := strings.Split(dir, "/")
 	switch {
-	case from[0] == "platform" && to[0] != "platform":
+	case from[0] == "platform" && to[0] != "platform" && to[0] != "migrations":
 		return "the platform knows no module"
 	case isContract(from) && !(to[0] == "platform" || to[0] == "modules" && isContract(to) && to[1] == from[1]):
 		return "a contract is a leaf: it imports no module"

@@ -67,7 +67,7 @@ func TestParkedMessagesComeInPagesAndOnlyHeadsCanBeActedOn(t *testing.T) {
 
 func TestTheDescriptionHoldsEveryModulesOperations(t *testing.T) {
 	w := edge(t, whole(), nil)("/v1/openapi.json", "")
-	for _, operation := range []string{"placeOrder", "getOrder", "issueToken", "createQuote", "acceptTicket", "getPayment"} {
+	for _, operation := range []string{"placeOrder", "getOrder", "issueToken", "quote", "acceptTicket", "getPayment"} {
 		if !strings.Contains(w.Body.String(), `"operationId":"`+operation+`"`) {
 			t.Errorf("%s is not described", operation)
 		}
