@@ -70,7 +70,7 @@ func deliveryOf(req *deliveryapi.ScheduleDeliveryRequest, now time.Time) *Delive
 		ConsumerID: req.GetConsumerId(), RestaurantID: req.GetRestaurantId(),
 		Pickup: geo.FromProto(req.GetPickup()), Dropoff: geo.FromProto(req.GetDropoff()),
 		PickupCode: req.GetPickupCode(), DeliveryPIN: req.GetDeliveryPin(),
-		ReadyBy:   req.GetReadyBy().AsTime().Truncate(time.Microsecond),
+		ReadyBy:   timeOf(req.GetReadyBy()),
 		CreatedAt: now, UpdatedAt: now,
 	}
 }

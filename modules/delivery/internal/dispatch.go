@@ -24,13 +24,12 @@ type free struct {
 }
 
 // pair is a delivery for a courier.
-type pair struct {
-	orderID   string
-	courierID string
+type pair struct{ orderID, courierID string }
 
-	cost   time.Duration
-	foodAt time.Time
-	travel time.Duration
+// candidate is a pair that may be chosen: the delivery and the courier by their places in the lists that a round looks at.
+type candidate struct {
+	cost, travel      time.Duration
+	delivery, courier int
 }
 
 // latenessWeight is how much worse a minute is that the food waits for the courier than one that the courier waits or travels.
@@ -52,12 +51,16 @@ func costOf(travel, untilFood time.Duration) time.Duration {
 // A delivery whose food is ready only more than slack after the nearest courier could be there is left to a later round, so that no
 // courier stands at a counter while other food gets cold.
 func assign(now time.Time, deliveries []waiting, couriers []free, way road, slack time.Duration) []pair {
-	var pairs []pair
-	for _, d := range deliveries {
-		begin := len(pairs)
+	// By age, so that a delivery's place says which of two is more urgent.
+	deliveries = slices.SortedFunc(slices.Values(deliveries), func(a, b waiting) int {
+		return cmp.Or(a.foodAt.Compare(b.foodAt), cmp.Compare(a.orderID, b.orderID))
+	})
+	var all []candidate
+	for i, d := range deliveries {
+		begin := len(all)
 		nearest := time.Duration(-1)
 		untilFood := d.foodAt.Sub(now)
-		for _, c := range couriers {
+		for j, c := range couriers {
 			if d.turnedDown[c.courierID] {
 				continue
 			}
@@ -65,32 +68,29 @@ func assign(now time.Time, deliveries []waiting, couriers []free, way road, slac
 			if nearest < 0 || travel < nearest {
 				nearest = travel
 			}
-			pairs = append(pairs, pair{d.orderID, c.courierID, costOf(travel, untilFood), d.foodAt, travel})
+			all = append(all, candidate{costOf(travel, untilFood), travel, i, j})
 		}
 		if nearest < untilFood-slack {
-			pairs = pairs[:begin]
+			all = all[:begin]
 		}
 	}
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(a.cost, b.cost), a.foodAt.Compare(b.foodAt), cmp.Compare(a.travel, b.travel),
-			cmp.Compare(a.orderID, b.orderID), cmp.Compare(a.courierID, b.courierID))
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.delivery, b.delivery), cmp.Compare(a.travel, b.travel),
+			cmp.Compare(a.courier, b.courier))
 	})
-	return disjoint(pairs, min(len(deliveries), len(couriers)))
+	return disjoint(all, deliveries, couriers)
 }
 
-// disjoint takes pairs from the front, and leaves out those whose delivery or courier is taken.
-func disjoint(pairs []pair, most int) []pair {
-	chosen := make([]pair, 0, most)
-	given, taken := make(map[string]bool, most), make(map[string]bool, most)
-	for _, p := range pairs {
-		if len(chosen) == most {
-			break
-		}
-		if given[p.orderID] || taken[p.courierID] {
+// disjoint takes candidates from the front, and leaves out those whose delivery or courier is taken.
+func disjoint(all []candidate, deliveries []waiting, couriers []free) []pair {
+	var chosen []pair
+	given, taken := make([]bool, len(deliveries)), make([]bool, len(couriers))
+	for _, c := range all {
+		if given[c.delivery] || taken[c.courier] {
 			continue
 		}
-		given[p.orderID], taken[p.courierID] = true, true
-		chosen = append(chosen, p)
+		given[c.delivery], taken[c.courier] = true, true
+		chosen = append(chosen, pair{deliveries[c.delivery].orderID, couriers[c.courier].courierID})
 	}
 	return chosen
 }

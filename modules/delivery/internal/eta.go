@@ -69,8 +69,9 @@ func (d *Delivery) moved(expected time.Time) bool {
 	return d.State.arriving() && expected.Sub(d.Eta).Abs() >= etaStep
 }
 
-// promise sets the range that is told.
+// promise sets the range that is told, to the second.
 func (d *Delivery) promise(expected, now time.Time) {
+	expected = expected.Truncate(time.Second)
 	sooner, latest := margins(d.State)
 	d.Eta = expected
 	d.EtaEarliest, d.EtaLatest = later(expected.Add(-sooner), now), expected.Add(latest)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/bus"
 	"kerf/platform/database"
@@ -15,10 +17,10 @@ import (
 func (s *Service) Subscriptions() []inbox.Subscription {
 	return []inbox.Subscription{{Module: "kitchen", Handlers: []inbox.Handler{
 		inbox.On(func(ctx context.Context, tx *database.Tx, _ bus.Meta, event *kitchenapi.TicketDelayed) error {
-			return s.heard(ctx, tx, event.GetOrderId(), word{readyBy: event.GetReadyBy().AsTime()})
+			return s.heard(ctx, tx, event.GetOrderId(), word{readyBy: timeOf(event.GetReadyBy())})
 		}),
 		inbox.On(func(ctx context.Context, tx *database.Tx, _ bus.Meta, event *kitchenapi.TicketReady) error {
-			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: event.GetReadyAt().AsTime()})
+			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: timeOf(event.GetReadyAt())})
 		}),
 		inbox.On(func(ctx context.Context, tx *database.Tx, meta bus.Meta, event *kitchenapi.TicketHandedOver) error {
 			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: meta.Time}) // if nothing was said before
@@ -41,4 +43,12 @@ func (s *Service) heard(ctx context.Context, tx *database.Tx, orderID string, sa
 		return Nothing, nil
 	})
 	return err
+}
+
+// timeOf is the zero time where nothing was said. An instant is stored to the microsecond.
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime().Truncate(time.Microsecond)
 }
