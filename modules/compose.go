@@ -14,6 +14,7 @@ import (
 	"kerf/modules/gateway"
 	"kerf/modules/kitchen"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/modules/notifications"
 	"kerf/modules/orders"
 	"kerf/modules/orders/ordersapi"
 	"kerf/modules/restaurants"
@@ -57,6 +58,7 @@ func (s *system) compose(ctx context.Context) error {
 	theOrders := orders.New(m["orders"].db, m["orders"].events, m["orders"].queue, s.clock,
 		restaurantsService, consumersService, kitchenService, accountingService, deliveryService, m["orders"].log)
 	ordersService := ordersapi.PlaceOrdersService(at("orders"), theOrders)
+	theNotifications := notifications.New(m["notifications"].db, m["notifications"].queue, s.clock, consumersService, m["notifications"].log)
 	theTracking := tracking.New(m["tracking"].db, s.clock, positions, m["tracking"].log)
 
 	for _, module := range []struct {
@@ -64,7 +66,7 @@ func (s *system) compose(ctx context.Context) error {
 		part any
 	}{
 		{"consumers", theConsumers}, {"restaurants", theRestaurants}, {"kitchen", theKitchen}, {"accounting", theAccounting},
-		{"delivery", theDelivery}, {"orders", theOrders}, {"tracking", theTracking},
+		{"delivery", theDelivery}, {"orders", theOrders}, {"notifications", theNotifications}, {"tracking", theTracking},
 	} {
 		if err := s.join(module.name, m[module.name], module.part); err != nil {
 			return err

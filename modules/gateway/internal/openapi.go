@@ -12,6 +12,7 @@ import (
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/gateway/gatewayapi"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/modules/notifications/notificationsapi"
 	"kerf/modules/orders/ordersapi"
 	"kerf/modules/restaurants/restaurantsapi"
 	"kerf/modules/tracking/trackingapi"
@@ -21,7 +22,7 @@ import (
 func describe() func() ([]byte, error) {
 	return sync.OnceValues(func() ([]byte, error) {
 		return merge(gatewayapi.OpenAPI, consumersapi.OpenAPI, restaurantsapi.OpenAPI, ordersapi.OpenAPI, kitchenapi.OpenAPI,
-			deliveryapi.OpenAPI, accountingapi.OpenAPI, trackingapi.OpenAPI)
+			deliveryapi.OpenAPI, accountingapi.OpenAPI, notificationsapi.OpenAPI, trackingapi.OpenAPI)
 	})
 }
 
