@@ -102,7 +102,7 @@ func (s *Service) readCouriers(ctx context.Context, query string) ([]*Courier, e
 	if err != nil {
 		return nil, fmt.Errorf("read couriers: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var found []*Courier
 	for rows.Next() {
 		c, err := scanCourier(rows)

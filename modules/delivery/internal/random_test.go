@@ -119,7 +119,7 @@ func (p *play) act() {
 	who, _ := tokens{}.Verify(context.Background(), caller.token)
 	may := a.by.include(who, d)
 	switch {
-	case allowed && may && got.status != 200, !(allowed && may) && got.status == 200:
+	case (got.status == 200) != (allowed && may):
 		p.t.Errorf("%s by %s: %d %s", p.last, caller.token, got.status, got.body)
 	case may && !allowed && (got.status != 422 || !strings.HasPrefix(got.field("code").(string), "delivery_")):
 		p.t.Errorf("%s was refused with %d %s", p.last, got.status, got.body)

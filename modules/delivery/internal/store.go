@@ -88,7 +88,7 @@ func readWaiting(ctx context.Context, db *database.DB) ([]*Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what waits: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var found []*Delivery
 	for rows.Next() {
 		d, err := scanDelivery(rows)
@@ -160,7 +160,7 @@ func readTurnedDown(ctx context.Context, db *database.DB, now time.Time) (map[st
 	if err != nil {
 		return nil, fmt.Errorf("read who turned orders down: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var found map[string]map[string]bool
 	for rows.Next() {
 		var orderID, courierID string

@@ -171,10 +171,10 @@ var machine = func() map[occasion]transition {
 
 // refusal answers a trigger that the table does not have in a state.
 func refusal(s State, t Trigger) error {
-	switch {
-	case t == Cancel:
+	switch t {
+	case Cancel:
 		return fault.Refused("delivery_picked_up", "the courier has the food, or had it")
-	case t == CourierOffline:
+	case CourierOffline:
 		return fault.Refused("courier_carries", "the courier has the food of an order")
 	}
 	return fault.Refused("delivery_"+strings.ToLower(string(s)), "the delivery is %s", s)
