@@ -3,6 +3,7 @@ package work_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,6 +239,8 @@ func TestCancelWhileHandledLosesTheLeaseAndFreesTheKey(t *testing.T) {
 func TestExpiredLeaseGoesToSomebodyElseAndOnlyHeRecords(t *testing.T) {
 	b := newBench(t, work.Config{Timeout: time.Minute, Lease: 2 * time.Minute, Poll: time.Minute})
 	begun, goOn, results := make(chan struct{}, 2), make(chan struct{}), make(chan error, 1)
+	release := sync.OnceFunc(func() { close(goOn) })
+	defer release()
 	runs := 0 // the second run begins only after the first has been received
 	b.queue.Handle("place", work.Wall, func(ctx context.Context, c *work.Claim) error {
 		runs++
@@ -264,7 +267,7 @@ func TestExpiredLeaseGoesToSomebodyElseAndOnlyHeRecords(t *testing.T) {
 
 	receive(t, "the second run", begun)
 	b.awaitEmpty()
-	close(goOn)
+	release()
 	if err := receive(t, "the late record", results); !errors.Is(err, work.ErrLeaseLost) {
 		t.Errorf("late Record = %v", err)
 	}
