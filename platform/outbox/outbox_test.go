@@ -249,6 +249,21 @@ func TestARowThatFailsStopsItsKeyAndNoOther(t *testing.T) {
 	s.awaitCounts(outbox.Counts{Written: 6, Published: 6, Settled: 6})
 }
 
+// A key may go on once its time is over, but only with the row that failed, which the next search of the table finds.
+func TestALaterRowDoesNotOvertakeOneThatFailed(t *testing.T) {
+	s, r := openShop(t), &recorder{refuse: func(m bus.Meta) bool { return m.Subject == "bad" }}
+	s.relay(r, outbox.RelayConfig{Poll: 300 * time.Millisecond})
+	s.write("bad", "good")
+	r.await(t, "good-1")
+	r.setRefuse(nil)
+	s.clock.Advance(time.Hour)
+	s.write("bad", "good")
+	await(t, func() string {
+		got := slices.DeleteFunc(r.published(), func(event string) bool { return event[0] == 'g' })
+		return cmp.Diff([]string{"bad-1", "bad-2"}, got)
+	})
+}
+
 func TestABusThatIsDownLosesNothing(t *testing.T) {
 	s, r := openShop(t), &recorder{refuse: func(bus.Meta) bool { return true }}
 	s.relay(r, fast)
