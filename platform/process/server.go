@@ -29,8 +29,8 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 // HTTP is the component that serves on listener. When it is stopped it accepts nothing
-// more, calls drain, which has streams end that would go on for ever, and lets the
-// requests in hand be answered; those that take too long are cut off.
+// more, calls drain, which has streams end that would go on for ever and may be nil, and lets
+// the requests in hand be answered; those that take too long are cut off.
 func HTTP(name string, server *http.Server, listener net.Listener, drain func(context.Context) error) Component {
 	return Component{
 		Name: name,
@@ -41,7 +41,10 @@ func HTTP(name string, server *http.Server, listener net.Listener, drain func(co
 			return nil
 		},
 		Stop: func(ctx context.Context) error {
-			err := drain(ctx)
+			var err error
+			if drain != nil {
+				err = drain(ctx)
+			}
 			if server.Shutdown(ctx) != nil {
 				err = errors.Join(err, errors.New("requests in hand were cut off"), server.Close())
 			}

@@ -43,7 +43,7 @@ func BenchmarkEdge(b *testing.B) {
 	}
 	whole := web.New(web.Config{
 		Verifier: identity.NewVerifier(keys, identity.TokenConfig{}),
-		Log:      slog.New(slog.NewJSONHandler(io.Discard, nil)), Registry: prometheus.NewRegistry(),
+		Log:      slog.New(slog.NewJSONHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug})), Registry: prometheus.NewRegistry(),
 	})
 	whole.Echo.GET("/v1/orders/:id", handler)
 

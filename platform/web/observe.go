@@ -80,9 +80,10 @@ func method(m string) string {
 	return "other"
 }
 
-// log writes the request's one line. It holds the pattern of the route and never the path, the query, the address or the subject.
+// log writes the request's one line: for debugging, as the metrics count what succeeds or is the client's fault, unless the server is at
+// fault. It holds the pattern of the route and never the path, the query, the address or the subject.
 func (s *Server) log(c echo.Context, r *request, status int, took time.Duration) {
-	level := slog.LevelInfo
+	level := slog.LevelDebug
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}

@@ -216,7 +216,7 @@ func TestLoopbackRoutesAnswerNobodyElse(t *testing.T) {
 
 func TestARequestIsOneLineWithoutPersonalData(t *testing.T) {
 	var out lines
-	e := newEdge(t, web.Config{Log: slog.New(slog.NewJSONHandler(&out, nil))}, func(e *echo.Echo) {
+	e := newEdge(t, web.Config{Log: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}, func(e *echo.Echo) {
 		e.GET("/orders/:id", func(c echo.Context) error { return c.String(http.StatusOK, "four") })
 		e.GET("/broken", func(echo.Context) error { return fault.Internal(errors.New("disk on fire"), "disk") })
 		e.GET("/refused", func(echo.Context) error { return fault.Refused("no", "no") })
@@ -225,10 +225,10 @@ func TestARequestIsOneLineWithoutPersonalData(t *testing.T) {
 		path string
 		want map[string]any
 	}{
-		{"/orders/ann-7?name=ann", map[string]any{"level": "INFO", "route": "/orders/:id", "status": 200.0, "bytes": 4.0, "method": "GET", "code": nil}},
+		{"/orders/ann-7?name=ann", map[string]any{"level": "DEBUG", "route": "/orders/:id", "status": 200.0, "bytes": 4.0, "method": "GET", "code": nil}},
 		{"/broken?ann", map[string]any{"level": "ERROR", "route": "/broken", "status": 500.0, "code": "disk", "error": "internal (disk): internal error: disk on fire"}},
-		{"/refused?ann", map[string]any{"level": "INFO", "route": "/refused", "status": 422.0, "code": "no", "error": nil}},
-		{"/ann", map[string]any{"level": "INFO", "route": "unmatched", "status": 404.0, "code": "not_found"}},
+		{"/refused?ann", map[string]any{"level": "DEBUG", "route": "/refused", "status": 422.0, "code": "no", "error": nil}},
+		{"/ann", map[string]any{"level": "DEBUG", "route": "unmatched", "status": 404.0, "code": "not_found"}},
 	} {
 		before := len(out.all())
 		e.do("GET", row.path, "", "Authorization", "Bearer ann", "X-Request-Id", "r-1")
@@ -258,7 +258,7 @@ func TestARequestIsOneLineWithoutPersonalData(t *testing.T) {
 func TestAClientThatLeavesIsNoFailureOfOurs(t *testing.T) {
 	var out lines
 	entered := make(chan struct{})
-	e := newEdge(t, web.Config{Log: slog.New(slog.NewJSONHandler(&out, nil))}, func(e *echo.Echo) {
+	e := newEdge(t, web.Config{Log: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}, func(e *echo.Echo) {
 		e.GET("/slow", func(c echo.Context) error {
 			close(entered)
 			<-c.Request().Context().Done()
@@ -279,7 +279,7 @@ func TestAClientThatLeavesIsNoFailureOfOurs(t *testing.T) {
 		t.Fatal("a client that left has an answer")
 	}
 	await(t, "a line", func() bool { return out.all()[0] != "" })
-	if line := out.all()[0]; !strings.Contains(line, `"level":"INFO"`) || !strings.Contains(line, `"status":499`) {
+	if line := out.all()[0]; !strings.Contains(line, `"level":"DEBUG"`) || !strings.Contains(line, `"status":499`) {
 		t.Errorf("line = %s", line)
 	}
 }
