@@ -18,8 +18,8 @@ import (
 // tellConsumer is the due work that tells a consumer whatever waits for it, keyed by consumer.
 const tellConsumer = "tell_consumer"
 
-// clock tells domain time and wall time.
-type clock interface {
+// Clock tells domain time and wall time.
+type Clock interface {
 	Now() time.Time
 	Wall() time.Time
 }
@@ -40,7 +40,7 @@ type queue interface {
 type Service struct {
 	db       *database.DB
 	queue    queue
-	clock    clock
+	clock    Clock
 	contacts Contacts
 	log      *slog.Logger
 	texts    *texts
@@ -49,7 +49,7 @@ type Service struct {
 var _ notificationsapi.NotificationsService = (*Service)(nil)
 
 // New makes notifications on its database and registers its due work with the queue.
-func New(db *database.DB, queue queue, clk clock, contacts Contacts, log *slog.Logger) *Service {
+func New(db *database.DB, queue queue, clk Clock, contacts Contacts, log *slog.Logger) *Service {
 	s := &Service{db: db, queue: queue, clock: clk, contacts: contacts, log: log, texts: parseTexts()}
 	queue.Handle(tellConsumer, work.Wall, s.tellConsumer)
 	return s

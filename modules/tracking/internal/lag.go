@@ -14,7 +14,7 @@ const freshness = time.Second
 
 // lag measures how far the views are behind.
 type lag struct {
-	clock clock
+	clock Clock
 
 	mu    sync.Mutex
 	delay time.Duration // of the newest event when it was applied, on the wall

@@ -17,8 +17,8 @@ import (
 	"kerf/platform/identity"
 )
 
-// clock tells domain time and wall time, and how many seconds of the one go by in one of the other.
-type clock interface {
+// Clock tells domain time and wall time, and how many seconds of the one go by in one of the other.
+type Clock interface {
 	Now() time.Time
 	Wall() time.Time
 	Speed() float64
@@ -27,7 +27,7 @@ type clock interface {
 // Service is tracking.
 type Service struct {
 	db        *database.DB
-	clock     clock
+	clock     Clock
 	positions message.Subscriber
 	log       *slog.Logger
 	watchers  *watchers
@@ -37,7 +37,7 @@ type Service struct {
 var _ trackingapi.TrackingService = (*Service)(nil)
 
 // New makes tracking on its database.
-func New(db *database.DB, clk clock, positions message.Subscriber, log *slog.Logger) *Service {
+func New(db *database.DB, clk Clock, positions message.Subscriber, log *slog.Logger) *Service {
 	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: newWatchers(), lag: &lag{clock: clk}}
 }
 
