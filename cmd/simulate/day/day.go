@@ -73,6 +73,14 @@ func (p Point) Degrees() (latitude, longitude float64) {
 		originLongitude + p.X/(metresPerDegree*math.Cos(originLatitude*math.Pi/180))
 }
 
+// PointAt is the point of the plane that lies there on the earth: what Degrees takes apart.
+func PointAt(latitude, longitude float64) Point {
+	return Point{
+		X: (longitude - originLongitude) * metresPerDegree * math.Cos(originLatitude*math.Pi/180),
+		Y: (latitude - originLatitude) * metresPerDegree,
+	}
+}
+
 // End is when the day is over: its last order has been placed, and the last shift ends.
 func (d Day) End() time.Duration {
 	var end time.Duration
