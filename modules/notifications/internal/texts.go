@@ -57,8 +57,11 @@ func (t *texts) render(wanted string, to audience, about string, facts Facts, ha
 	_, index, _ := t.matcher.Match(language.Make(wanted))
 	templates, locale := t.templates[index], locales[index].String()
 	b := blanks{}
-	if reason := templates.Lookup("reason/" + facts.Reason); reason != nil {
-		b.Reason = run(reason, nil)
+	for _, name := range []string{string(to) + "/reason/" + facts.Reason, "reason/" + facts.Reason} {
+		if reason := templates.Lookup(name); reason != nil {
+			b.Reason = run(reason, nil)
+			break
+		}
 	}
 	if facts.Amount.Amount != 0 {
 		b.Charge = spell(facts.Amount, run(templates.Lookup("decimal"), nil))

@@ -1,0 +1,250 @@
+package internal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"google.golang.org/protobuf/proto"
+
+	"kerf/modules/consumers/consumersapi"
+	"kerf/platform/bus"
+	"kerf/platform/bus/memory"
+	"kerf/platform/clock"
+	"kerf/platform/database"
+	"kerf/platform/database/databasetest"
+	"kerf/platform/fault"
+	"kerf/platform/identity"
+	"kerf/platform/ids"
+	"kerf/platform/inbox"
+	"kerf/platform/web"
+	"kerf/platform/work"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// teller is a running module, whose events come over a bus that delivers each twice.
+type teller struct {
+	*Service
+	t        *testing.T
+	clock    *clock.Manual
+	contacts *contacts
+	bus      *memory.Bus
+	web      *web.Server
+	queue    *work.Queue
+	stop     func()
+	sequence map[string]int64 // by module and order
+}
+
+func open(t *testing.T) *teller {
+	t.Helper()
+	k := &teller{t: t, clock: clock.NewManual(noon), contacts: &contacts{known: map[string]*consumersapi.GetContactResponse{}}, sequence: map[string]int64{}}
+	db := databasetest.Open(t, "notifications")
+	k.start(db)
+	t.Cleanup(func() { k.stop() })
+	return k
+}
+
+// start runs the module as a process that has just begun on the database.
+func (k *teller) start(db *database.DB) {
+	k.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	k.queue = work.New(db, k.clock.Clock, work.Config{Workers: 4, BackOff: 4 * time.Millisecond, MaxBackOff: 50 * time.Millisecond,
+		Drain: time.Second, Poll: time.Hour}, log, nil)
+	k.Service = New(db, k.queue, k.clock, k.contacts, log)
+	k.web = web.New(web.Config{Verifier: tokens{}, Wall: k.clock.Wall})
+	k.Routes(k.web.Echo)
+	k.bus = memory.New(memory.Config{Duplicate: true})
+	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
+	must(k.t, err)
+	sub, err := k.bus.Subscriber("notifications")
+	must(k.t, err)
+	must(k.t, inbox.NewListener("notifications", db, k.Subscriptions(), inbox.Config{}, k.clock, log, nil).AddTo(router, sub))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = router.Run(ctx) })
+	running.Go(func() {
+		if err := k.queue.Run(ctx); err != nil {
+			k.t.Error(err)
+		}
+	})
+	<-router.Running()
+	k.stop = sync.OnceFunc(func() {
+		cancel()
+		_ = k.bus.Close()
+		running.Wait()
+	})
+}
+
+// publish puts an event about an order on the bus, the next of its module, and returns its id.
+func (k *teller) publish(event proto.Message) string {
+	k.t.Helper()
+	order := event.(interface{ GetOrderId() string }).GetOrderId()
+	module := string(event.ProtoReflect().Descriptor().FullName().Parent().Parent().Name())
+	k.sequence[module+order]++
+	payload, err := proto.Marshal(event)
+	must(k.t, err)
+	name, version := bus.TypeOf(event)
+	id := ids.New()
+	must(k.t, k.bus.Publisher().Publish(bus.Topic(module), bus.NewMessage(bus.Meta{
+		ID: id, Type: name, Source: module, Subject: order, Key: order, Sequence: k.sequence[module+order], Time: k.clock.Now(),
+		ContentType: "application/protobuf", SchemaVersion: version,
+	}, payload)))
+	return id
+}
+
+// all returns a recipient's notifications, oldest first.
+func (k *teller) all(recipient string) []*Notification {
+	k.t.Helper()
+	found, err := inboxOf(k.t.Context(), k.db, recipient, "", true, 1000)
+	must(k.t, err)
+	for i, j := 0, len(found)-1; i < j; i, j = i+1, j-1 {
+		found[i], found[j] = found[j], found[i]
+	}
+	return found
+}
+
+// awaitStates waits until a recipient's notifications, from the oldest on, are in these states.
+func (k *teller) awaitStates(recipient string, want ...State) []*Notification {
+	k.t.Helper()
+	var found []*Notification
+	await(k.t, "the notifications end as they should", func() bool {
+		found = k.all(recipient)
+		if len(found) < len(want) {
+			return false
+		}
+		for i, n := range found {
+			if len(found) > len(want) || n.State != want[i] {
+				return false
+			}
+		}
+		return true
+	})
+	return found
+}
+
+// awaitIdle waits until no work is due or under way.
+func (k *teller) awaitIdle() {
+	k.t.Helper()
+	await(k.t, "no work is left", func() bool {
+		d, err := k.queue.Depth(k.t.Context())
+		return err == nil && d == work.Depth{}
+	})
+}
+
+// contacts stands for the consumers module.
+type contacts struct {
+	mu    sync.Mutex
+	known map[string]*consumersapi.GetContactResponse
+	down  int    // calls that fail yet
+	asked func() // called within each call, if set
+	calls int
+}
+
+var errDown = fault.Unavailable(0, "down", "consumers is down")
+
+func (c *contacts) GetContact(ctx context.Context, req *consumersapi.GetContactRequest) (*consumersapi.GetContactResponse, error) {
+	if p, _ := identity.From(ctx); !p.Has(identity.RoleService) {
+		return nil, errors.New("not asked as a module")
+	}
+	if database.InTransaction(ctx) {
+		return nil, errors.New("asked within a transaction")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	if c.asked != nil {
+		c.asked()
+	}
+	if c.down > 0 {
+		c.down--
+		return nil, errDown
+	}
+	if contact := c.known[req.GetConsumerId()]; contact != nil {
+		return contact, nil
+	}
+	return nil, fault.NotFound("consumer")
+}
+
+// consumer is somebody to tell.
+func (k *teller) consumer(locale string, muted ...string) string {
+	k.contacts.mu.Lock()
+	defer k.contacts.mu.Unlock()
+	id := ids.New()
+	k.contacts.known[id] = &consumersapi.GetContactResponse{Name: "Anna Muster", Email: "anna@example.org", Locale: locale, MutedChannels: muted}
+	return id
+}
+
+// tokens makes the token "role+subject+owned+owned" the principal that it spells.
+type tokens struct{}
+
+func (tokens) Verify(_ context.Context, token string) (identity.Principal, error) {
+	part := strings.Split(token, "+")
+	return identity.Principal{Subject: part[1], Roles: []identity.Role{identity.Role(part[0])}, OwnedIDs: part[2:]}, nil
+}
+
+// answer is what the public API answered.
+type answer struct {
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any
+}
+
+func (k *teller) do(token, method, path, body string, headers ...string) answer {
+	k.t.Helper()
+	in := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		in.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		in.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		in.Header.Set(headers[i], headers[i+1])
+	}
+	out := httptest.NewRecorder()
+	k.web.ServeHTTP(out, in)
+	a := answer{status: out.Code, header: out.Header(), raw: out.Body.String()}
+	must(k.t, json.Unmarshal(out.Body.Bytes(), &a.body))
+	return a
+}
+
+func (k *teller) get(token, path string) answer {
+	k.t.Helper()
+	return k.do(token, http.MethodGet, path, "")
+}
+
+func (a answer) items() []map[string]any {
+	list, _ := a.body["items"].([]any)
+	var items []map[string]any
+	for _, item := range list {
+		items = append(items, item.(map[string]any))
+	}
+	return items
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
