@@ -2,7 +2,6 @@
 package modules
 
 import (
-	"context"
 	"fmt"
 
 	"kerf/modules/accounting"
@@ -27,13 +26,10 @@ var Names = []string{"consumers", "restaurants", "kitchen", "accounting", "deliv
 
 // compose makes every module, in the order of their dependencies, and has it take part in the process. Which module asks which stands
 // here and nowhere else.
-func (s *system) compose(ctx context.Context) error {
+func (s *system) compose() error {
 	m := map[string]*member{}
-	for _, name := range Names[:len(Names)-1] { // The gateway has no data.
-		var err error
-		if m[name], err = s.member(ctx, name); err != nil {
-			return err
-		}
+	for name := range s.dbs {
+		m[name] = s.member(name)
 	}
 	positions, err := s.bus.Subscriber("")
 	if err != nil {

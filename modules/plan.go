@@ -37,11 +37,11 @@ func WritePlan(w io.Writer, cfg config.Config) (err error) {
 	}
 	group := process.NewGroup(slog.New(slog.DiscardHandler), process.NewHealth(), cfg.Drain)
 	defer func() { _ = group.Close(context.Background()) }()
-	s, err := newSystem(wired, tel, group, "plan")
+	s, err := newSystem(context.Background(), wired, tel, group, "plan")
 	if err != nil {
 		return err
 	}
-	if err := s.compose(context.Background()); err != nil {
+	if err := s.compose(); err != nil {
 		return err
 	}
 

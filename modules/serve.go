@@ -52,12 +52,7 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 			err = errors.Join(err, group.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	s, err := newSystem(cfg, tel, group, opts.Version)
-	if err != nil {
-		return err
-	}
-
-	// Ports come first: one that is taken is the commonest fault, and is found before anything is migrated.
+	// Ports come first: one that is taken is found before anything is written.
 	inner, err := process.Listen(ctx, cfg.Internal.Listen)
 	if err != nil {
 		return err
@@ -66,9 +61,14 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
+	s, err := newSystem(ctx, cfg, tel, group, opts.Version)
+	if err != nil {
+		return errors.Join(err, inner.Close(), outer.Close())
+	}
+
 	s.internal = inner.Addr().String()
 	url := "http://" + outer.Addr().String()
-	if err := s.compose(ctx); err != nil {
+	if err := s.compose(); err != nil {
 		return errors.Join(err, inner.Close(), outer.Close())
 	}
 	s.edge.Echo.GET("/livez", echo.WrapHandler(health.Livez()))
@@ -92,10 +92,14 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 }
 
 // newSystem makes what the modules stand on, and adds to group what of it has to be stopped after them.
-func newSystem(cfg config.Config, tel *telemetry.Telemetry, group *process.Group, version string) (*system, error) {
+func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, group *process.Group, version string) (*system, error) {
 	s := &system{cfg: cfg, tel: tel, group: group, version: version,
-		platforms: map[string]platformpb.PlatformService{}, hears: map[string][]inbox.Subscription{}}
-	var err error
+		platforms: map[string]platformpb.PlatformService{}, hears: map[string][]inbox.Subscription{}, dbs: map[string]*database.DB{}}
+	// The schemas come first: who has their locks may write to the rest of the folder.
+	err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if s.clock, err = clock.Open(filepath.Join(cfg.Data, "clock.json"), cfg.Speed); err != nil {
 		return nil, err
 	}

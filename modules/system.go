@@ -43,7 +43,7 @@ type system struct {
 
 	platforms map[string]platformpb.PlatformService
 	hears     map[string][]inbox.Subscription
-	dbs       []*database.DB
+	dbs       map[string]*database.DB
 }
 
 // member is what the platform keeps for one module.
@@ -54,20 +54,28 @@ type member struct {
 	log    *slog.Logger
 }
 
-// member opens a module's schema, with the outbox and the due work in it.
-func (s *system) member(ctx context.Context, name string) (*member, error) {
-	log := s.tel.Log.With("module", name)
-	db, err := database.Open(ctx, name, database.Config{Driver: s.cfg.Database.Driver, Dir: s.cfg.Database.Dir}, migrations.FS, log, s.tel.Metrics)
-	if err != nil {
-		return nil, err
+// open opens the schemas of the modules that have data, and so makes sure that no other process has them.
+func (s *system) open(ctx context.Context) error {
+	for _, name := range Names[:len(Names)-1] { // The gateway has no data.
+		db, err := database.Open(ctx, name, database.Config{Driver: s.cfg.Database.Driver, Dir: s.cfg.Database.Dir},
+			migrations.FS, s.tel.Log, s.tel.Metrics)
+		if err != nil {
+			return err
+		}
+		s.group.Add(process.Component{Name: "database " + name, Stop: func(context.Context) error { return db.Close() }})
+		s.dbs[name] = db
 	}
-	s.group.Add(process.Component{Name: "database " + name, Stop: func(context.Context) error { return db.Close() }})
-	s.dbs = append(s.dbs, db)
+	return nil
+}
+
+// member returns a module's schema, with the outbox and the due work in it.
+func (s *system) member(name string) *member {
+	log, db := s.tel.Log.With("module", name), s.dbs[name]
 	return &member{
 		db: db, log: log,
 		events: outbox.New(db, name, s.clock),
 		queue:  work.New(db, s.clock, work.Config{}, log, s.tel.Metrics),
-	}, nil
+	}
 }
 
 // What a module may have beside the service of its contract.

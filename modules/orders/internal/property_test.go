@@ -193,7 +193,7 @@ func (l *life) comeToRest(id string) {
 		h.deliverAll()
 		h.settle()
 		if !h.world.courier(id, pickedUp) {
-			h.world.courier(id, delivered)
+			h.world.courier(id, pick(l, delivered, delivered, failed))
 		}
 		h.deliverAll()
 		h.settle()

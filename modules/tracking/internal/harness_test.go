@@ -222,12 +222,11 @@ func (k *tracker) follow(token, path, last string) *stream {
 	k.t.Helper()
 	ctx, cancel := context.WithCancel(k.t.Context())
 	res := k.ask(ctx, token, path, "Last-Event-ID", last)
+	k.t.Cleanup(func() { cancel(); _ = res.Body.Close() })
 	if res.StatusCode != http.StatusOK {
 		k.t.Fatalf("%s: %s", path, res.Status)
 	}
-	s := &stream{t: k.t, lines: bufio.NewReader(res.Body), leave: func() { cancel(); _ = res.Body.Close() }}
-	k.t.Cleanup(s.leave)
-	return s
+	return &stream{t: k.t, lines: bufio.NewReader(res.Body), leave: cancel}
 }
 
 // next reads an event; false at the end of the stream.
