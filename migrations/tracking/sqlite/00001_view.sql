@@ -16,7 +16,7 @@ CREATE INDEX order_view_of_restaurant ON order_view (restaurant_id, placed_at, o
 CREATE INDEX order_view_placed ON order_view (placed_at, order_id);
 CREATE INDEX order_view_status ON order_view (status, placed_at, order_id);
 
--- Every change of a view, which is what live streams read. It is kept for a day; its newest row always, so that positions only grow.
+-- Every change of a view, which is what live streams read. Old ones are deleted, but never the newest, so that positions only grow.
 CREATE TABLE view_change (
     position   INTEGER PRIMARY KEY,
     order_id   TEXT    NOT NULL,

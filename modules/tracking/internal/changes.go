@@ -9,8 +9,12 @@ import (
 	"kerf/platform/database"
 )
 
-// changesKept is how long, on the wall, a client may stay away and still go on where it left off.
-const changesKept = 24 * time.Hour
+// A client may stay away for changesKept, on the wall, and still go on where it left off, unless more than mostChanges happened since:
+// a log that is bounded by time alone grows with the load.
+const (
+	changesKept = 24 * time.Hour
+	mostChanges = 200_000
+)
 
 const (
 	selectChangesOfOrder = `SELECT position, document FROM view_change WHERE order_id = ? AND sequence > ? ORDER BY sequence LIMIT ?`
@@ -18,8 +22,9 @@ const (
 	selectLogEnds        = `SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM view_change`
 
 	// A step of pruning looks at the oldest rows only, whatever the log's length.
-	deleteOldChanges = `DELETE FROM view_change WHERE changed_at < ? AND position < (SELECT min(position) + ? FROM view_change)
-		AND position < (SELECT max(position) FROM view_change)`
+	deleteOldChanges = `DELETE FROM view_change WHERE position < (SELECT min(position) + ? FROM view_change)
+		AND (changed_at < ? AND position < (SELECT max(position) FROM view_change)
+			OR position <= (SELECT max(position) - ? FROM view_change))`
 )
 
 // pruneStep is how many changes are deleted in a transaction.
@@ -77,7 +82,7 @@ func (s *Service) Prune(ctx context.Context) error {
 	for {
 		var deleted int64
 		err := s.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
-			result, err := tx.Exec(deleteOldChanges, before, pruneStep)
+			result, err := tx.Exec(deleteOldChanges, pruneStep, before, mostChanges)
 			if err != nil {
 				return err
 			}

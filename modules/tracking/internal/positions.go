@@ -12,7 +12,7 @@ import (
 )
 
 // pruneEvery is the time, on the wall, from one pruning to the next.
-const pruneEvery = 10 * time.Minute
+const pruneEvery = time.Minute
 
 // Run hears where couriers are, and prunes, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {

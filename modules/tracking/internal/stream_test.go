@@ -271,3 +271,21 @@ func TestTheLogIsBounded(t *testing.T) {
 		t.Errorf("%d changes are left, from position %d; only the newest should be, so that positions grow", rows, first)
 	}
 }
+
+func TestTheLogIsBoundedUnderLoadToo(t *testing.T) {
+	k := open(t)
+	k.write(func(tx *database.Tx) error {
+		for _, position := range []int{1, 2, 3, mostChanges + 2} {
+			_, err := tx.Exec(`INSERT INTO view_change (position, order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?, x'')`,
+				position, orderID, position, database.Micros(k.clock.Wall()))
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	must(t, k.Prune(t.Context()))
+	if first, _, err := logEnds(t.Context(), k.db); err != nil || first != 3 {
+		t.Errorf("the log begins at %d, want 3 (%v)", first, err)
+	}
+}
