@@ -35,6 +35,8 @@ type course struct {
 	state  State
 	reason string
 	charge int64
+	// odd says that somebody refuses what its contract has it do, which an operator is shown.
+	odd bool
 }
 
 type act func(h *harness, id string)
@@ -98,7 +100,7 @@ var courses = []course{
 		acts:  []act{restaurant(accepted), restaurant(ready), restaurant(handed), courier(noCourier)},
 		state: Cancelled, reason: "no_courier"},
 	{name: "delivery refuses", setUp: refusing("ScheduleDelivery", fault.Refused("outside_area", "too far")), acts: []act{restaurant(accepted)},
-		state: Cancelled, reason: "delivery_refused"},
+		state: Cancelled, reason: "delivery_refused", odd: true},
 	{name: "damaged", acts: []act{restaurant(accepted), courier(pickedUp), courier(failed)}, state: Undeliverable, reason: "damaged"},
 	{name: "consumer cancels before acceptance", acts: []act{consumerCancels}, state: Cancelled, reason: "cancelled_by_consumer"},
 	{name: "consumer cancels after acceptance", acts: []act{restaurant(accepted), consumerCancels},
@@ -121,7 +123,7 @@ var courses = []course{
 		state: Delivered, charge: 1500},
 	{name: "capture refused", setUp: refusing("CapturePayment", fault.Refused("not_authorized", "expired at the provider")),
 		acts:  []act{restaurant(accepted), courier(pickedUp), func(h *harness, id string) { h.world.payments[id].authorized = 0 }, courier(delivered)},
-		state: Delivered, charge: 0},
+		state: Delivered, charge: 0, odd: true},
 	{name: "events in the wrong order",
 		acts: []act{restaurant(accepted), func(h *harness, id string) {
 			h.must(h.world.restaurant(id, ready), "ready")
@@ -155,6 +157,10 @@ func TestEachCourseEndsAsTheDomainSays(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHarness(t)
 			h.mustEnd(h.play(c), c.state, c.reason, c.charge)
+			counters, err := h.core.Audit(context.Background())
+			if err != nil || (counters["saga_anomalies"] != 0) != c.odd {
+				t.Errorf("%d anomalies, %v", counters["saga_anomalies"], err)
+			}
 		})
 	}
 }
@@ -272,6 +278,128 @@ func TestPlaceGivesUpWhatNobodyAnswersAndItsUndoWins(t *testing.T) {
 				h.mustEnd(id, Rejected, "timed_out", 0)
 			})
 		}
+	}
+}
+
+func TestPlaceAsksSeveralTimesHoweverFastTimePasses(t *testing.T) {
+	h := newHarness(t)
+	h.world.decide(func(call int, _, _ string) fate {
+		if call > 4 {
+			return answered
+		}
+		h.clock.Advance(2 * placeLimit)
+		return refusedToTalk
+	})
+	id := h.place(nil)
+	h.settle()
+	if o := h.order(id); o.State != Approved || o.PaymentToken != "" {
+		t.Errorf("shows %s (%s), with token %q", o.State, o.Reason, o.PaymentToken)
+	}
+}
+
+func TestATicketThatWasSeenIsNotGivenUp(t *testing.T) {
+	h := newHarness(t)
+	h.world.decide(func(_ int, method, _ string) fate {
+		if method == "ConfirmTicket" {
+			return answerLost
+		}
+		return answered
+	})
+	id := h.place(nil)
+	h.idle()
+	restaurant(accepted)(h, id)
+	for range 15 {
+		h.idle()
+		h.clock.Advance(time.Minute)
+	}
+	h.idle()
+	if o := h.order(id); o.State != Pending || o.Saga.Step != ConfirmTicket {
+		t.Errorf("shows %s at %v", o.State, o.Saga)
+	}
+	h.world.decide(nil)
+	h.settle()
+	if got := names(h.events(id)); got != "OrderPlaced OrderApproved" || h.order(id).State != Accepted {
+		t.Errorf("%s: %s", got, h.order(id).State)
+	}
+}
+
+func TestACancelNeedNotWaitForADeliveryThatDoesNotAnswer(t *testing.T) {
+	for _, f := range []fate{refusedToTalk, answerLost, delayed} {
+		h := newHarness(t)
+		h.world.decide(func(_ int, method, _ string) fate {
+			if method == "ScheduleDelivery" {
+				return f
+			}
+			return answered
+		})
+		id := h.place(nil)
+		h.settle()
+		restaurant(accepted)(h, id)
+		h.idle()
+		consumerCancels(h, id)
+		h.settle()
+		h.mustEnd(id, Cancelled, "cancelled_by_consumer", 200)
+	}
+}
+
+func TestASetbackOutlivesACancelThatWasTurnedBack(t *testing.T) {
+	h := newHarness(t)
+	h.world.interrupt(func(method, id string) {
+		if method == "BeginCancel" && h.world.courier(id, noCourier) {
+			h.deliver("delivery", 1)
+		}
+	})
+	id := h.place(nil)
+	h.settle()
+	for _, a := range []act{restaurant(accepted), restaurant(ready), restaurant(handed), consumerCancels} {
+		a(h, id)
+		h.settle()
+	}
+	h.mustEnd(id, Cancelled, "no_courier", 0)
+	if got := names(h.events(id)); got != "OrderPlaced OrderApproved CancelRequested CancelRefused CancelRequested OrderCancelled" {
+		t.Errorf("published %s", got)
+	}
+}
+
+func TestNoFeeIsTakenForATicketThatHadEnded(t *testing.T) {
+	o := inState(Accepted)
+	if err := o.AskCancel(ByConsumer, "", noon); err != nil {
+		t.Fatal(err)
+	}
+	o.TakeUp(noon, newID)
+	o.Answered(Answer{Accepted: true, TicketEnded: true}, noon)
+	if o.Saga.Step != VoidPayment {
+		t.Errorf("goes on to %s", o.Saga.Step)
+	}
+}
+
+func TestDeliveryIsToldWhenTheFoodIsReady(t *testing.T) {
+	h := newHarness(t)
+	id := h.place(nil)
+	h.settle()
+	h.clock.Advance(time.Minute)
+	restaurant(accepted)(h, id)
+	h.settle()
+	if got, want := h.world.schedule.GetReadyBy().AsTime(), h.clock.Now().Add(15*time.Minute); !got.Equal(want) {
+		t.Errorf("ready by %v, want %v", got, want)
+	}
+}
+
+func TestAnOrderThatIsHeardOfIsNotAskedFor(t *testing.T) {
+	h := newHarness(t)
+	id := h.place(nil)
+	h.settle()
+	restaurant(accepted)(h, id)
+	h.settle()
+	h.clock.Advance(40 * time.Minute)
+	h.settle()
+	if h.world.queries != 0 {
+		t.Errorf("asked %d times", h.world.queries)
+	}
+	h.clock.Advance(40 * time.Minute) // past its latest arrival by more than half an hour
+	h.settle()
+	if h.world.queries != 1 {
+		t.Errorf("asked %d times, want once", h.world.queries)
 	}
 }
 

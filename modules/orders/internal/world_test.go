@@ -37,9 +37,11 @@ type world struct {
 	roads    map[string]*road
 	done     map[string]outcome // by operation key
 	late     []func()           // effects that are on their way
-	calls    []string           // every attempt: method, order
-	broken   []string           // what no correct caller would do
-	facts    map[string][]fact  // by publisher, in order
+	calls    []string           // every attempt, by method
+	queries  int                // questions asked
+	schedule *deliveryapi.ScheduleDeliveryRequest
+	broken   []string          // what no correct caller would do
+	facts    map[string][]fact // by publisher, in order
 	now      func() time.Time
 
 	// fate decides over each call; nil: answered. Called without the lock.
@@ -306,6 +308,7 @@ func (w *world) UndoCancel(ctx context.Context, req *kitchenapi.UndoCancelReques
 func (w *world) GetTicket(_ context.Context, req *kitchenapi.GetTicketRequest) (*kitchenapi.GetTicketResponse, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.queries++
 	t := w.ticket(req.OrderId)
 	if t.state == kitchenapi.TicketState_TICKET_STATE_UNSPECIFIED {
 		return nil, fault.NotFound("ticket")
@@ -378,6 +381,7 @@ func (w *world) RefundPayment(ctx context.Context, req *accountingapi.RefundPaym
 func (w *world) ScheduleDelivery(ctx context.Context, req *deliveryapi.ScheduleDeliveryRequest) (*deliveryapi.ScheduleDeliveryResponse, error) {
 	return command(ctx, w, "ScheduleDelivery", req.OrderId, req.OperationKey, req, func() (*deliveryapi.ScheduleDeliveryResponse, error) {
 		r := w.road(req.OrderId)
+		w.schedule = req
 		if r.tombstone {
 			return nil, fault.Refused("delivery_cancelled", "cancelled")
 		}
@@ -494,7 +498,7 @@ func (w *world) courier(orderID string, to deliveryapi.DeliveryState) bool {
 		case deliveryapi.DeliveryState_DELIVERY_STATE_PICKED_UP:
 			return c.OrderPickedUp(ctx, tx, noMeta, &deliveryapi.OrderPickedUp{OrderId: orderID, CourierId: "courier"})
 		case deliveryapi.DeliveryState_DELIVERY_STATE_DELIVERED:
-			return c.OrderDroppedOff(ctx, tx, noMeta, &deliveryapi.OrderDroppedOff{OrderId: orderID, CourierId: "courier"})
+			return c.OrderDroppedOff(ctx, tx, noMeta, &deliveryapi.OrderDroppedOff{OrderId: orderID, CourierId: "relief"})
 		}
 		return c.DeliveryFailed(ctx, tx, noMeta, &deliveryapi.DeliveryFailed{OrderId: orderID, CourierId: "courier", Reason: "damaged"})
 	})
