@@ -182,7 +182,7 @@ func fold(facts []Fact) *trackingapi.View {
 func TestAViewIsTheFoldOfItsEventsHoweverTheyInterleave(t *testing.T) {
 	seed := rand.Uint64()
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range 500 {
+	for range 200 {
 		streams := randomLife(random)
 		var inOrder []Fact
 		for _, s := range sources {

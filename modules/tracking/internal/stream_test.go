@@ -47,7 +47,7 @@ func TestAStreamShowsEveryChangeAndEndsWithTheOrder(t *testing.T) {
 
 func TestAClientThatComesBackMissesAndRepeatsNothing(t *testing.T) {
 	k := open(t)
-	const n = 300
+	const n = 100
 	k.publish(placed)
 	k.awaitSequence(orderID, 1)
 	var publishing sync.WaitGroup
