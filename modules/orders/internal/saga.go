@@ -149,8 +149,8 @@ var sagas = map[SagaKind]map[Step]path{
 const (
 	// placeLimit is how long, in domain time, a diner waits for approval before Place gives up what nobody answers.
 	placeLimit = 10 * time.Minute
-	// placeAttempts is how often it asks at least: at a high speed, minutes pass within one call.
-	placeAttempts = 5
+	// placeAttempts is how often it asks at least, which takes some seconds of real time: at a high speed, minutes pass within one call.
+	placeAttempts = 8
 	// stuckAttempts is how many answers of unknown outcome in a row make a saga one for the operator. It is still tried.
 	stuckAttempts = 10
 )

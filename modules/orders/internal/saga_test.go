@@ -284,7 +284,7 @@ func TestPlaceGivesUpWhatNobodyAnswersAndItsUndoWins(t *testing.T) {
 func TestPlaceAsksSeveralTimesHoweverFastTimePasses(t *testing.T) {
 	h := newHarness(t)
 	h.world.decide(func(call int, _, _ string) fate {
-		if call > 4 {
+		if call >= placeAttempts {
 			return answered
 		}
 		h.clock.Advance(2 * placeLimit)
