@@ -21,7 +21,7 @@ import (
 const (
 	headerKey      = "Idempotency-Key"
 	headerReplayed = "Idempotency-Replayed"
-	maxKey         = 255
+	maxKey         = 128
 	// retryInFlight is when to ask again for a request that is being executed: about as long as one takes.
 	retryInFlight = time.Second
 )
@@ -92,19 +92,29 @@ func newOnce(c echo.Context, db *database.DB) (*once, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := c.Request().Header[headerKey]
-	if len(keys) != 1 || !saneKey(keys[0]) {
-		return nil, fault.New(fault.KindInvalid, "idempotency_key",
-			"send one header Idempotency-Key, 1 to %d printable characters that are new for each command", maxKey)
+	key, err := Key(c)
+	if err != nil {
+		return nil, err
 	}
 	body, err := bodyOf(c)
 	if err != nil {
 		return nil, err
 	}
 	o := &once{c: c, db: db, request: requestOf(c)}
-	o.id = digest(caller.Subject, c.Request().Method, c.Path(), keys[0])
+	o.id = digest(caller.Subject, c.Request().Method, c.Path(), key)
 	o.print = digest(c.Request().URL.RequestURI(), string(body))
 	return o, nil
+}
+
+// Key returns the request's Idempotency-Key, for a command whose answer is kept elsewhere than where Once keeps it. Errors: invalid
+// idempotency_key.
+func Key(c echo.Context) (string, error) {
+	keys := c.Request().Header[headerKey]
+	if len(keys) != 1 || !saneKey(keys[0]) {
+		return "", fault.New(fault.KindInvalid, "idempotency_key",
+			"send one header Idempotency-Key, 1 to %d printable characters that are new for each command", maxKey)
+	}
+	return keys[0], nil
 }
 
 // digest hashes parts so that no two lists of parts run into one another.

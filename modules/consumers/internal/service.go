@@ -61,15 +61,22 @@ func (s *Service) CheckMayOrder(ctx context.Context, req *consumersapi.CheckMayO
 	case err != nil:
 		return nil, missing(err, "consumer")
 	case c.State == Active && !latitude.Valid:
-		return nil, fault.NotFound("address")
+		return nil, notTheirs("address", "address_id")
 	case c.State == Active && !token.Valid:
-		return nil, fault.NotFound("payment method")
+		return nil, notTheirs("payment method", "payment_method_id")
 	}
 	if err := c.mayOrder(req.GetTotal().GetAmount()); err != nil {
 		return nil, err
 	}
 	at := geo.Position{Latitude: latitude.Float64, Longitude: longitude.Float64}
 	return &consumersapi.CheckMayOrderResponse{Address: at.ToProto(), PaymentToken: token.String}, nil
+}
+
+// notTheirs says that a consumer has no such thing, and which field of the request named it: whoever asked sent several ids.
+func notTheirs(what, field string) error {
+	f := fault.NotFound(what)
+	f.Violations = []fault.Violation{{Field: field, Description: "must name one of the consumer's"}}
+	return f
 }
 
 // GetContact returns how to address a consumer: see the contract.

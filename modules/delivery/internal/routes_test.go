@@ -191,6 +191,8 @@ func TestSupportReassigns(t *testing.T) {
 		b.wantState(orderID, Unassigned)
 		b.wantCourier(courierID, Available)
 		b.wantConsistent()
+		b.round()
+		b.wantState(orderID, Unassigned) // not offered to the same courier at once
 	}
 	b := newBench(t)
 	orderID, _ := b.reach(PickedUp)
@@ -387,7 +389,7 @@ func TestAPollThatFindsNothingNewDoesNotTouchTheDisc(t *testing.T) {
 			}
 		},
 		func() { b.want(200, b.by("support:s").act(orderID, "reassignment", `{}`)) },
-		func() { b.round() },
+		func() { b.clock.Advance(11 * time.Minute); b.round() }, // long enough to be asked for it again
 	} {
 		change()
 		got := b.want(200, app.get(path, "If-None-Match", etag))

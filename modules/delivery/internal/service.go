@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -206,8 +207,8 @@ func settle(c *Courier, before, d *Delivery, now time.Time) error {
 	return c.Free(now)
 }
 
-// watch has an offer lapse when its time is over, and not after it was answered; keeps a courier who turned it down from being asked
-// again at once; and wakes the rounds when somebody is free or something waits.
+// watch has an offer lapse when its time is over, and not after it was answered; keeps a courier who turned it down, or from whom support
+// took it, from being asked again at once; and wakes the rounds when somebody is free or something waits.
 func (s *Service) watch(tx *database.Tx, before, d *Delivery) error {
 	if before.State == d.State {
 		return nil
@@ -215,23 +216,26 @@ func (s *Service) watch(tx *database.Tx, before, d *Delivery) error {
 	if before.State.held() && !d.State.held() {
 		tx.AfterCommit(s.wake)
 	}
+	if d.State == Unassigned && slices.Contains(turnedDownBecause, d.Reason) {
+		now := d.UpdatedAt
+		if err := turnDown(tx, d.OrderID, before.CourierID, now, now.Add(s.config.TurnedDownFor)); err != nil {
+			return err
+		}
+	}
 	switch {
 	case d.State == Offered:
 		return s.queue.Schedule(tx, lapseOffer, d.OrderID, d.OfferExpiresAt, nil)
 	case before.State != Offered:
 		return nil
 	}
-	if d.Reason == becauseDeclined || d.Reason == becauseTimedOut {
-		now := d.UpdatedAt
-		if err := turnDown(tx, d.OrderID, before.CourierID, now, now.Add(s.config.TurnedDownFor)); err != nil {
-			return err
-		}
-	}
 	if d.State == Unassigned && d.Reason == becauseTimedOut {
 		return nil // the work that brought this ends itself
 	}
 	return s.queue.Cancel(tx, lapseOffer, d.OrderID)
 }
+
+// turnedDownBecause are the reasons why a delivery waits again that speak against the courier who had it.
+var turnedDownBecause = []string{becauseDeclined, becauseTimedOut, becauseReassigned}
 
 // lapse gives an offer back that nobody answered in time.
 func (s *Service) lapse(ctx context.Context, c *work.Claim) error {

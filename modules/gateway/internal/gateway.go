@@ -103,7 +103,7 @@ type tokenRequest struct {
 	Roles      []identity.Role `json:"roles"`
 	Subject    string          `json:"subject"`
 	Owns       []string        `json:"owns"`
-	TTLSeconds int64           `json:"ttl_seconds"`
+	TTLSeconds *int64          `json:"ttl_seconds"`
 }
 
 type tokenDocument struct {
@@ -121,13 +121,17 @@ func (g *Gateway) issueToken(c echo.Context) error {
 	if err := web.Bind(c, &req); err != nil {
 		return err
 	}
+	ttl := int64(identity.DefaultTTL / time.Second)
+	if req.TTLSeconds != nil {
+		ttl = *req.TTLSeconds
+	}
 	var checks web.Checks
-	checks.That(req.TTLSeconds >= 0 && req.TTLSeconds <= int64(identity.MaxTTL/time.Second), "ttl_seconds", "must be 1 to 86400")
+	checks.That(ttl >= 1 && ttl <= int64(identity.MaxTTL/time.Second), "ttl_seconds", "must be 1 to 86400")
 	if err := checks.Err(); err != nil {
 		return err
 	}
 	token, err := g.Issuer.Issue(identity.TokenRequest{Roles: req.Roles, Subject: req.Subject, Owns: req.Owns,
-		TTL: time.Duration(req.TTLSeconds) * time.Second})
+		TTL: time.Duration(ttl) * time.Second})
 	if err != nil {
 		return err
 	}

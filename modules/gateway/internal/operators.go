@@ -164,9 +164,9 @@ func (g *Gateway) dropParked(c echo.Context) error {
 
 // operationKey makes the caller's Idempotency-Key the key of the module's operation: the gateway has no data of its own to keep it in.
 func operationKey(c echo.Context, caller identity.Principal) (string, error) {
-	key := c.Request().Header.Get("Idempotency-Key")
-	if key == "" || len(key) > 128 {
-		return "", fault.Invalid(fault.Violation{Field: "Idempotency-Key", Description: "must have 1 to 128 characters"})
+	key, err := web.Key(c)
+	if err != nil {
+		return "", err
 	}
 	return "edge/" + caller.Subject + "/" + key, nil
 }

@@ -1,0 +1,49 @@
+package acceptance
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// TestMain lets many stories wait at the same time, however few cores there are, unless it is told otherwise.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "16") // the name and the value are right
+	}
+	os.Exit(m.Run())
+}
+
+// scenario is a story that has to come true in every shape.
+type scenario struct {
+	name string
+	// speed is that of the domain clock it is told on.
+	speed float64
+	story func(*city)
+}
+
+func TestAcceptance(t *testing.T) {
+	var known contracts
+	for _, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			worlds := map[float64]*world{}
+			for _, speed := range []float64{brisk, hasty} {
+				worlds[speed] = newWorld(t, shape.start(t, speed), &known)
+			}
+			t.Run("scenarios", func(t *testing.T) {
+				for _, s := range scenarios {
+					t.Run(s.name, func(t *testing.T) {
+						t.Parallel()
+						s.story(worlds[s.speed].city(t))
+					})
+				}
+			})
+			for _, w := range worlds {
+				w.quiet(t)
+			}
+		})
+	}
+}
