@@ -32,7 +32,7 @@ func run(ctx context.Context) error {
 	case cfg.Plan:
 		return modules.WritePlan(os.Stdout, cfg)
 	}
-	return modules.Serve(ctx, cfg, modules.Options{Version: version(), Stdout: os.Stdout, Stderr: os.Stderr})
+	return modules.Serve(ctx, cfg, modules.Options{Version: version(), Stdout: os.Stdout, Stderr: os.Stderr, Beside: demo(cfg)})
 }
 
 // version is that of the module or the commit that was built.
