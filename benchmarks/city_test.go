@@ -117,53 +117,6 @@ func (c *city) place(by *client, number int) (order, error) {
 	return o, err
 }
 
-// fulfil cooks and brings an approved order: every request that restaurant and courier make, and the diner's look at the order's page.
-// It reports whether all went well.
-func (c *city) fulfil(by *client, o order) bool {
-	var ticket struct {
-		PickupCode string `json:"pickup_code"`
-	}
-	ticketPath, deliveryPath := "/v1/tickets/"+o.ID, "/v1/deliveries/"+o.ID
-	ok := by.do(http.MethodGet, ticketPath, o.at.token, nil, &ticket) &&
-		by.do(http.MethodPost, ticketPath+"/acceptance", o.at.token, object{}, nil) &&
-		by.do(http.MethodPost, ticketPath+"/preparation", o.at.token, object{}, nil) &&
-		by.do(http.MethodPost, ticketPath+"/readiness", o.at.token, object{}, nil) &&
-		by.do(http.MethodGet, "/v1/orders/"+o.ID, o.by.token, nil, nil)
-	if !ok {
-		return false
-	}
-	courier := c.awaitOffer(by, deliveryPath)
-	token := c.couriers[courier]
-	return courier != "" &&
-		by.do(http.MethodGet, "/v1/couriers/"+courier, token, nil, nil) &&
-		by.do(http.MethodPost, deliveryPath+"/acceptance", token, object{}, nil) &&
-		by.do(http.MethodPost, deliveryPath+"/arrival-at-pickup", token, object{}, nil) &&
-		by.do(http.MethodPost, deliveryPath+"/pickup", token, object{"code": ticket.PickupCode}, nil) &&
-		by.do(http.MethodPost, deliveryPath+"/arrival-at-dropoff", token, object{}, nil) &&
-		by.do(http.MethodPost, deliveryPath+"/dropoff", token, object{"pin": o.DeliveryPin}, nil)
-}
-
-// offerLook is how long the dispatcher of this city waits between looks at a delivery, so that it is seldom seen unassigned.
-const offerLook = 150 * time.Millisecond
-
-// awaitOffer returns the courier to whom a delivery is offered, and "" if that takes too long.
-func (c *city) awaitOffer(by *client, delivery string) string {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(offerLook) {
-		var d struct {
-			State     string
-			CourierID string `json:"courier_id"`
-		}
-		if !by.do(http.MethodGet, delivery, c.admin, nil, &d) {
-			return ""
-		}
-		if d.State == "OFFERED" {
-			return d.CourierID
-		}
-	}
-	c.b.Errorf("%s is not offered after %s", delivery, patience)
-	return ""
-}
-
 // quiet waits until no saga is open, no event unsettled and no work due, and returns how long that took; what is left if it takes too long.
 func (c *city) quiet(by *client) time.Duration {
 	c.b.Helper()

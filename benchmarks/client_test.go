@@ -34,7 +34,7 @@ func dial(b testing.TB, addr string) *client {
 func (c *client) close() { _ = c.conn.Close() }
 
 // send writes a request. A mutating one gets a new Idempotency-Key.
-func (c *client) send(method, path, token string, body any) error {
+func (c *client) send(method, path, token string, body any, headers ...string) error {
 	c.out.Reset()
 	fmt.Fprintf(&c.out, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, path, c.addr)
 	if token != "" {
@@ -42,6 +42,9 @@ func (c *client) send(method, path, token string, body any) error {
 	}
 	if method != http.MethodGet {
 		fmt.Fprintf(&c.out, "Idempotency-Key: %s\r\n", rand.Text())
+	}
+	for _, h := range headers {
+		c.out.WriteString(h + "\r\n")
 	}
 	var data []byte
 	if body != nil {
@@ -62,11 +65,7 @@ func (c *client) try(method, path, token string, body, res any) error {
 	if err := c.send(method, path, token, body); err != nil {
 		return err
 	}
-	answer, err := http.ReadResponse(c.in, nil)
-	if err != nil {
-		return err
-	}
-	data, err := io.ReadAll(answer.Body)
+	answer, data, err := c.receive()
 	if err != nil {
 		return err
 	}
@@ -77,6 +76,33 @@ func (c *client) try(method, path, token string, body, res any) error {
 		return nil
 	}
 	return json.Unmarshal(data, res)
+}
+
+func (c *client) receive() (*http.Response, []byte, error) {
+	answer, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := io.ReadAll(answer.Body)
+	return answer, data, err
+}
+
+// news decodes what is at path into res if it is not of the version that was seen, and returns its version.
+func (c *client) news(path, token, seen string, res any) (version string, err error) {
+	if err := c.send(http.MethodGet, path, token, nil, "If-None-Match: "+seen); err != nil {
+		return "", err
+	}
+	answer, data, err := c.receive()
+	if err != nil {
+		return "", err
+	}
+	switch answer.StatusCode {
+	case http.StatusNotModified:
+		return seen, nil
+	case http.StatusOK:
+		return answer.Header.Get("ETag"), json.Unmarshal(data, res)
+	}
+	return "", fmt.Errorf("GET %s: %s: %s", path, answer.Status, data)
 }
 
 // do is try for what has to succeed. It reports whether it did; the benchmark has failed if not.

@@ -80,7 +80,7 @@ func (l *live) note(m mark) {
 }
 
 // patience is how long an order may take to its next status before the benchmark gives up.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // await returns when the order has come to the status, as seen by the stream; false if it does not.
 func (l *live) await(order, status string) bool { return l.awaitUnless(order, status, nil) }

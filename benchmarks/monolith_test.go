@@ -106,23 +106,25 @@ func BenchmarkCapacity(b *testing.B) {
 }
 
 func BenchmarkLife(b *testing.B) {
-	b.Run("Moderate", func(b *testing.B) { benchmarkLife(b, "life-moderate", time.Second/20) })
-	b.Run("Busy", func(b *testing.B) { benchmarkLife(b, "life-busy", 0) })
+	b.Run("Moderate", func(b *testing.B) { benchmarkLife(b, "life-moderate", clients, time.Second/20) })
+	b.Run("Busy", func(b *testing.B) { benchmarkLife(b, "life-busy", 4*clients, 0) })
 }
 
 // lifeSpeed has the dispatch rounds, every 30 s of the city's time, come as often as in a day that is played at speed.
 const lifeSpeed = "60"
 
-func benchmarkLife(b *testing.B, name string, every time.Duration) {
+// benchmarkLife has orders made one after another, a time apart unless that is 0, and at most so many under way: most of them wait for a
+// courier to look.
+func benchmarkLife(b *testing.B, name string, lives int, every time.Duration) {
 	server := startKerf(b, b.TempDir(), "-speed", lifeSpeed)
-	c := settle(b, server, 2*clients, 3*clients)
+	c := settle(b, server, lives, lives+lives/4)
 	by := dial(b, server.addr)
 	defer by.close()
-	follower := follow(b, server.addr, c.admin)
-	l := c.load(clients, follower, func(by *client, o order) bool {
-		return c.fulfil(by, o) && follower.await(o.ID, "DELIVERED")
+	follower, couriers := follow(b, server.addr, c.admin), c.send()
+	l := c.load(lives, follower, func(by *client, o order) bool {
+		return couriers.fulfil(by, o) && follower.await(o.ID, "DELIVERED")
 	})
-	l.run(2 * clients)
+	l.run(lives)
 	c.quiet(by)
 	l.forget()
 	idle, began := server.cpu(b), time.Now()
@@ -148,6 +150,7 @@ func benchmarkLife(b *testing.B, name string, every time.Duration) {
 	b.ReportMetric(milliseconds(server.cpu(b)-used)/n, "server-cpu-ms/order")
 	b.ReportMetric(milliseconds(cpu(b, os.Getpid())-own)/n, "clients-cpu-ms/order")
 	b.ReportMetric(idlePerSecond, "idle-cpu-ms/s")
+	l.done.report(b, "life")
 	b.ReportMetric(server.resident(b), "RSS-MiB")
 }
 

@@ -159,6 +159,7 @@ func (p *process) profile(b *testing.B, name string, seconds int) (done func()) 
 	})
 	return func() {
 		p.fetch(b, "/debug/pprof/allocs", filepath.Join(dir, name+".allocs"))
+		p.fetch(b, "/metrics", filepath.Join(dir, name+".metrics"))
 		fetching.Wait()
 	}
 }
