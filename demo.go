@@ -66,6 +66,7 @@ type city struct {
 	clock     *clock.Clock
 	log       *slog.Logger
 	hint      io.Writer // where the command is printed that orders
+	tell      sync.Once
 
 	client   *api.Client
 	staff    *api.Caller
@@ -136,8 +137,10 @@ func (c *city) live(ctx context.Context) (err error) {
 		return c.staff.Follow(ctx, "/v1/tracking/events", nil, func(e api.Event) { c.hear(ctx, group, e) })
 	})
 	group.Go(func() error { return c.order(ctx) })
-	_, err = fmt.Fprintf(c.hint, "\nOrder food in the demo city, and see it come to the door:\n\n%s\n\n", c.command())
-	return errors.Join(err, group.Wait())
+	c.tell.Do(func() {
+		_, _ = fmt.Fprintf(c.hint, "\nOrder food in the demo city, and see it come to the door:\n\n%s\n\n", c.command())
+	})
+	return group.Wait()
 }
 
 // poll is how often apps ask, on the wall: each second, or more often if the domain hurries and offers lapse sooner.
@@ -167,6 +170,13 @@ func (c *city) hear(ctx context.Context, group *errgroup.Group, e api.Event) {
 			defer c.mu.Unlock()
 			delete(c.cooking, view.OrderID)
 		}()
+		thinking := time.NewTimer(c.poll()/2 + rand.N(c.poll()))
+		select {
+		case <-thinking.C:
+		case <-ctx.Done():
+			thinking.Stop()
+			return context.Cause(ctx)
+		}
 		return kitchen.Cook(ctx, view.OrderID, func(t api.Ticket) time.Time {
 			if t.ReadyBy.IsZero() {
 				return c.clock.Now().Add(demoPreparation)

@@ -107,11 +107,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := write(report, o.report, stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(stderr, "%d placed, %d delivered, %d cancelled, %d rejected, %d unfinished; click to door %.1f min on average; %.1f s\n",
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(stderr, format, args...) } // who does not listen still gets the report
+	say("%d placed, %d delivered, %d cancelled, %d rejected, %d unfinished; click to door %.1f min on average; %.1f s\n",
 		report.Orders.Placed, report.Orders.Delivered, report.Orders.Cancelled, report.Orders.Rejected, report.Orders.Unfinished,
 		report.ClickToDoor.Mean, report.WallSeconds)
 	for _, violation := range report.Violations {
-		fmt.Fprintln(stderr, violation)
+		say("%s\n", violation)
 	}
 	if !report.Clean() {
 		return errors.New("the day did not go as it must")
@@ -139,7 +140,8 @@ const linesEvery = 5 * time.Second
 // progressLine shows progress: on a terminal in one line that is written anew, elsewhere as a line now and then. end goes to a new line.
 func progressLine(w io.Writer) (show func(play.Progress), end func()) {
 	if file, ok := w.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
-		return func(p play.Progress) { fmt.Fprintf(w, "\r\x1b[K%s", p) }, func() { fmt.Fprint(w, "\r\x1b[K") }
+		const anew = "\r\x1b[K"
+		return func(p play.Progress) { _, _ = fmt.Fprint(w, anew, p) }, func() { _, _ = fmt.Fprint(w, anew) }
 	}
 	var last time.Time
 	var phase string
@@ -148,7 +150,7 @@ func progressLine(w io.Writer) (show func(play.Progress), end func()) {
 			return
 		}
 		last, phase = time.Now(), p.Phase
-		fmt.Fprintln(w, p)
+		_, _ = fmt.Fprintln(w, p)
 	}, func() {}
 }
 

@@ -119,6 +119,9 @@ func TestThePlaneKeepsItsDistancesOnTheEarth(t *testing.T) {
 	for _, o := range d.Orders {
 		a, b := o.To, d.Restaurants[0].At
 		want := Distance(a, b)
+		if back := PointAt(a.Degrees()); Distance(a, back) > 0.001 {
+			t.Errorf("%v comes back as %v", a, back)
+		}
 		if got := greatCircle(a, b); math.Abs(got-want) > want/1000+0.1 {
 			t.Errorf("%v to %v: %f m on the earth, %f m on the plane", a, b, got, want)
 		}

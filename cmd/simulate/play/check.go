@@ -265,8 +265,10 @@ func (p *play) checkBooks(c *checked, after books, foreign int) {
 	must("I5", "accounting", "payments_off_ledger")
 	must("I6", "delivery", "courier_disagreements")
 	must("I9", "orders", "sagas_stuck")
-	if after.ledger.Imbalance != 0 {
-		c.violated("I5", "the ledger is off by %d", after.ledger.Imbalance)
+	for _, imbalance := range append(p.imbalances, after.ledger.Imbalance) {
+		if imbalance != 0 {
+			c.violated("I5", "the ledger is off by %d", imbalance)
+		}
 	}
 	for module, a := range after.audits {
 		if a.Parked > 0 {

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// longest is how long an order may go on, on the domain clock, before it counts as unfinished, and shortestWait the least that this is
-	// on the wall.
+	// longest is how long an order may go on, on the domain clock, before it counts as unfinished; on the wall it may for a minute, and for as
+	// long as patience lasts with a server that is down.
 	longest      = 6 * time.Hour
 	shortestWait = time.Minute
 	// lookAgain is how often, on the wall, an order is asked for of which the stream tells nothing.
@@ -160,7 +160,7 @@ func (p *play) readBack(ctx context.Context, d *diner) error {
 
 // awaitEnd waits until orders says how an order ended, and returns that state, or "" for one that goes on for too long.
 func (p *play) awaitEnd(ctx context.Context, d *diner) (string, error) {
-	patience, cancel := context.WithTimeout(ctx, max(shortestWait, p.wall(longest, 0)))
+	patience, cancel := context.WithTimeout(ctx, max(shortestWait, p.config.Patience, p.wall(longest, 0)))
 	defer cancel()
 	for patience.Err() == nil {
 		changed := p.watch.changed(d.order.id)

@@ -32,6 +32,8 @@ type play struct {
 	before books     // when the run began
 	over   chan struct{}
 
+	imbalances []int64 // of the ledger, as read while the day was played
+
 	counts  counts
 	holders holders
 	reads   reads
@@ -124,6 +126,7 @@ func (p *play) playDay(ctx context.Context) error {
 	for i := range p.config.Day.Orders {
 		orders.Go(func() error { return p.order(ordersCtx, i) })
 	}
+	group.Go(func() error { return p.audit(ctx) })
 	group.Go(func() error {
 		defer stopFollowing()
 		defer close(p.over)
@@ -146,6 +149,31 @@ func (p *play) courier(ctx context.Context, c day.Courier, actor *actors.Courier
 		return fmt.Errorf("courier %s: %w", c.ID, err)
 	}
 	return nil
+}
+
+// auditEvery is how often, on the wall, the ledger is read while the day is played.
+const auditEvery = 2 * time.Second
+
+// audit reads the ledger again and again: it must balance at every read (I5).
+func (p *play) audit(ctx context.Context) error {
+	tick := time.NewTicker(auditEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.over:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		var ledger api.Ledger
+		if err := p.staff.Get(ctx, "/v1/ledger", &ledger); err != nil {
+			return err
+		}
+		if ledger.Imbalance != 0 {
+			p.imbalances = append(p.imbalances, ledger.Imbalance)
+		}
+	}
 }
 
 // counts are what the progress line shows.
