@@ -74,7 +74,7 @@ func (s *system) member(name string) *member {
 	return &member{
 		db: db, log: log,
 		events: outbox.New(db, name, s.clock),
-		queue:  work.New(db, s.clock, work.Config{}, log, s.tel.Metrics),
+		queue:  work.New(db, s.clock, work.Config{}, s.tel.Log, s.tel.Metrics),
 	}
 }
 
@@ -90,7 +90,7 @@ type (
 
 // join has a module take part in the process: its events are published, its messages brought, its work done, its routes served.
 func (s *system) join(name string, m *member, module any) error {
-	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{}, m.log, s.tel.Metrics)
+	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{}, s.tel.Log, s.tel.Metrics)
 	s.group.Add(
 		process.Component{Name: "relay " + name, Run: relay.Run},
 		process.Component{Name: "work " + name, Run: m.queue.Run},
@@ -122,7 +122,7 @@ func (s *system) listen(name string, m *member, module any) (*inbox.Listener, er
 		subscriptions = l.Subscriptions()
 	}
 	s.hears[name] = subscriptions
-	listener := inbox.NewListener(name, m.db, subscriptions, inbox.Config{Tracer: s.tracer()}, s.clock, m.log, s.tel.Metrics)
+	listener := inbox.NewListener(name, m.db, subscriptions, inbox.Config{Tracer: s.tracer()}, s.clock, s.tel.Log, s.tel.Metrics)
 	subscriber, err := s.bus.Subscriber(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot hear: %w", name, err)

@@ -77,8 +77,10 @@ func (r *Relay) mark(ctx context.Context) bool {
 		return nil
 	})
 	r.flights.marked(marks, err == nil)
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // what the end of Run interrupts is marked once more, with time of its own
 		r.log.Error("outbox cannot be marked, trying again", "rows", len(marks), "error", err)
+	}
+	if err != nil {
 		r.flights.remind()
 	}
 	return err == nil
