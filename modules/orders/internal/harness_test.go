@@ -247,6 +247,9 @@ func (h *harness) events(id string) []proto.Message {
 		}
 		events = append(events, event)
 	}
+	if err := rows.Err(); err != nil {
+		h.t.Fatal(err)
+	}
 	return events
 }
 
