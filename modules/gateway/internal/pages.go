@@ -20,7 +20,7 @@ var home = template.Must(template.ParseFS(files, "pages/home.html"))
 func (g *Gateway) pages(e *echo.Echo) {
 	e.GET("/", g.home)
 	e.GET("/live", page("live.html"))
-	for _, asset := range []string{"live.js", "kerf.css"} {
+	for _, asset := range []string{"live.js", "kerf.css", "kerf.svg"} {
 		e.GET("/assets/"+asset, page(asset))
 	}
 	e.GET("/v1/openapi.json", g.getOpenAPI)
@@ -56,7 +56,8 @@ func (g *Gateway) getOpenAPI(c echo.Context) error {
 
 // page serves one embedded file.
 func page(name string) echo.HandlerFunc {
-	types := map[string]string{".html": echo.MIMETextHTMLCharsetUTF8, ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+	types := map[string]string{".html": echo.MIMETextHTMLCharsetUTF8, ".js": "text/javascript; charset=utf-8",
+		".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 	return func(c echo.Context) error {
 		content, err := files.ReadFile("pages/" + name)
 		if err != nil {
