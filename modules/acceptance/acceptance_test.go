@@ -2,9 +2,13 @@ package acceptance
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 )
+
+// scratch is a folder for what all tests share; TestMain makes and removes it.
+var scratch string
 
 // TestMain lets many stories wait at the same time, however few cores there are, unless it is told otherwise.
 func TestMain(m *testing.M) {
@@ -14,7 +18,14 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", "16") // the name and the value are right
 	}
-	os.Exit(m.Run())
+	var err error
+	if scratch, err = os.MkdirTemp("", "kerf"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	_ = os.RemoveAll(scratch) // of no use to anybody, and of no harm
+	os.Exit(status)
 }
 
 // scenario is a story that has to come true in every shape.

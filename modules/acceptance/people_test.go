@@ -407,9 +407,9 @@ func (r *restaurant) ticket(o *order) *ticket {
 }
 
 // does takes a ticket a step on.
-func (r *restaurant) does(o *order, action string, body obj) *answer {
+func (r *restaurant) does(o *order, action string, body obj, more ...with) *answer {
 	r.t.Helper()
-	return r.post("/v1/tickets/"+o.ID+"/"+action, body)
+	return r.post("/v1/tickets/"+o.ID+"/"+action, body, more...)
 }
 
 // accepts says yes to an order, with the food ready after the restaurant's usual time.
