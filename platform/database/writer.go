@@ -21,6 +21,10 @@ const (
 	maxHold  = 5 * time.Millisecond
 	// maxWaiting bounds the commands that wait; who comes later waits to wait.
 	maxWaiting = 1024
+	// patience is how long a patient command waits for company, and company how many commands are enough of it. The latter keeps up the
+	// pace where many patient callers wait for one another's commits.
+	patience = 10 * time.Millisecond
+	company  = 8
 )
 
 // writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
@@ -32,8 +36,9 @@ type writer struct {
 	conn    *connection // the same connection, past database/sql
 	control [len(controlText)]driver.Stmt
 	group   []*command
-	running *command // the one whose function is being called
-	commits int      // since the write-ahead log was last looked at
+	running *command   // the one whose function is being called
+	held    []*command // taken from the queue, and not yet in a group
+	commits int        // since the write-ahead log was last looked at
 	nextCut time.Time
 
 	queue   chan *command
@@ -131,11 +136,68 @@ func (w *writer) loop(interrupted *command) {
 		interrupted.err = fault.Internal(errors.New("the command ended its goroutine"), "goexit")
 		w.rerun(interrupted)
 	}
-	for c := range w.queue {
+	for c := w.first(); c != nil; c = w.first() {
 		w.run(c)
 		clear(w.group)
 		w.group = w.group[:0]
 		w.cutLog() // Nobody waits for it but who comes now.
+	}
+}
+
+// first waits for the command that begins the next group; nil once there will be none.
+func (w *writer) first() *command {
+	if c := w.unhold(); c != nil {
+		return c
+	}
+	c, open := <-w.queue
+	if !open || !c.patient {
+		return c
+	}
+	w.hold(c)
+	return w.unhold()
+}
+
+// hold lets a patient command wait until one comes that is not, or there are enough, or it has waited for long.
+func (w *writer) hold(c *command) {
+	w.held = append(w.held, c)
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	for len(w.held) < company {
+		select {
+		case c, open := <-w.queue:
+			if !open {
+				return
+			}
+			w.held = append(w.held, c)
+			if !c.patient {
+				return
+			}
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// unhold returns the command that was held first, or nil.
+func (w *writer) unhold() *command {
+	if len(w.held) == 0 {
+		return nil
+	}
+	c := w.held[0]
+	w.held = w.held[1:]
+	return c
+}
+
+// queued returns the next command that waits already, or nil.
+func (w *writer) queued() *command {
+	if c := w.unhold(); c != nil {
+		return c
+	}
+	select {
+	case c := <-w.queue:
+		return c
+	default:
+		return nil
 	}
 }
 
@@ -179,19 +241,12 @@ func (w *writer) next(started time.Time) *command {
 	if len(w.group) >= maxGroup || time.Since(started) > maxHold {
 		return nil
 	}
-	select {
-	case c := <-w.queue:
+	if c := w.queued(); c != nil {
 		return c
-	default:
 	}
 	// Callers that can run are about to come: letting them is cheaper than another fsync.
 	runtime.Gosched()
-	select {
-	case c := <-w.queue:
-		return c
-	default:
-		return nil
-	}
+	return w.queued()
 }
 
 // step runs one command between savepoints. It reports whether the transaction is lost, with all that was done in it.
@@ -333,15 +388,10 @@ func (w *writer) fail(c *command, err error) {
 // refuse answers a command, and all that wait behind it, with the reason why no transaction could begin: each of them would
 // otherwise wait for the lock in turn.
 func (w *writer) refuse(first *command, err error) {
-	for c := first; c != nil; {
+	for c := first; c != nil; c = w.queued() {
 		if c.state.CompareAndSwap(waiting, taken) {
 			c.err = err
 			w.answer(c)
-		}
-		select {
-		case c = <-w.queue:
-		default:
-			c = nil
 		}
 	}
 }
