@@ -102,7 +102,7 @@ func broken(file, imported string) string {
 	switch {
 	case from[0] == "platform" && to[0] != "platform" && to[0] != "migrations":
 		return "the platform knows no module"
-	case isContract(from) && !(to[0] == "platform" || to[0] == "modules" && isContract(to) && to[1] == from[1]):
+	case isContract(from) && to[0] != "platform" && (!isContract(to) || to[1] != from[1]):
 		return "a contract is a leaf: it imports no module"
 	case from[0] == "modules" && len(from) > 1 && to[0] == "modules" && len(to) == 1:
 		return "no module knows the wiring"

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"bytes"
 	"cmp"
 	"flag"
@@ -169,7 +170,7 @@ func parseFlags(args []string) (flags, error) {
 	set.SetOutput(io.Discard)
 	err := set.Parse(args)
 	switch {
-	case err == flag.ErrHelp:
+	case errors.Is(err, flag.ErrHelp):
 		return flags{}, err
 	case err != nil:
 		return flags{}, &Error{Problems: []string{err.Error() + suggestFlag(set, err)}}
@@ -232,5 +233,5 @@ func WriteUsage(w io.Writer) {
 	for _, s := range settings(&defaults) {
 		fmt.Fprintf(&text, "  %-20s %-26s %v\n", s.key, variable(s.key), s.field.Interface())
 	}
-	w.Write(text.Bytes())
+	_, _ = w.Write(text.Bytes())
 }

@@ -118,5 +118,5 @@ func answer(w http.ResponseWriter, status int, body report) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // a caller that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(body) // a caller that is gone needs no answer
 }
