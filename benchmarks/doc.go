@@ -18,5 +18,6 @@
 // CPU is user and system time of the process, from /proc. Seconds of CPU and ratios within one run travel between machines, rates do not: the
 // clients share the machine, and their CPU is shown beside.
 //
-// BENCH_PROFILES names a folder for profiles and metrics of the process under load. BENCH_ARGS adds flags for it.
+// BENCH_PROFILES names a folder for profiles and metrics of the process under load. BENCH_ARGS adds flags for it,
+// and BENCH_BINARY names a build of it to compare with another, taking turns.
 package benchmarks

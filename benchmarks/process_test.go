@@ -16,16 +16,20 @@ import (
 	"time"
 )
 
-// buildDir is a folder with the program as "kerf", built once for all benchmarks.
-var buildDir = sync.OnceValues(func() (string, error) {
+// binary is the program: the one that BENCH_BINARY names, else it is built once for all benchmarks.
+var binary = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("BENCH_BINARY"); path != "" {
+		return path, nil
+	}
 	dir, err := os.MkdirTemp("", "kerf-bench")
 	if err != nil {
 		return "", err
 	}
-	if out, err := exec.Command("go", "build", "-o", dir+"/kerf", "kerf").CombinedOutput(); err != nil {
+	path := filepath.Join(dir, "kerf")
+	if out, err := exec.Command("go", "build", "-o", path, "kerf").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return dir, nil
+	return path, nil
 })
 
 // process is a server that runs beside the benchmark.
@@ -40,12 +44,12 @@ type process struct {
 // startKerf starts the program on a data folder and waits until it is ready.
 func startKerf(b *testing.B, data string, args ...string) *process {
 	b.Helper()
-	dir, err := buildDir()
+	path, err := binary()
 	if err != nil {
 		b.Fatal(err)
 	}
 	args = append([]string{"-listen", "127.0.0.1:0", "-data", data, "-demo=false"}, args...)
-	p := start(b, exec.Command(dir+"/kerf", append(args, strings.Fields(os.Getenv("BENCH_ARGS"))...)...))
+	p := start(b, exec.Command(path, append(args, strings.Fields(os.Getenv("BENCH_ARGS"))...)...))
 	p.internal = internalOf(b, p.log)
 	return p
 }
