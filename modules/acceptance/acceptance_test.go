@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 )
 
@@ -36,8 +37,12 @@ type scenario struct {
 	story func(*city)
 }
 
+// toldElsewhere are the operations that TestAPoisonedMessageIsParked is about.
+var toldElsewhere = map[string]bool{"replayParked": true, "dropParked": true}
+
 func TestAcceptance(t *testing.T) {
 	var known contracts
+	var told atomic.Int64
 	for _, shape := range shapes {
 		t.Run(shape.name, func(t *testing.T) {
 			worlds := map[float64]*world{}
@@ -48,12 +53,20 @@ func TestAcceptance(t *testing.T) {
 				for _, s := range scenarios {
 					t.Run(s.name, func(t *testing.T) {
 						t.Parallel()
+						told.Add(1)
 						s.story(worlds[s.speed].city(t))
 					})
 				}
 			})
 			for _, w := range worlds {
 				w.quiet(t)
+			}
+			if told.Swap(0) == int64(len(scenarios)) { // and not some of them, which the command line chose
+				for _, operation := range worlds[brisk].contract.untried() {
+					if !toldElsewhere[operation] {
+						t.Errorf("%s is described, but no story is about it", operation)
+					}
+				}
 			}
 		})
 	}

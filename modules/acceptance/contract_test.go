@@ -24,6 +24,9 @@ type contract struct {
 	model     *v3.Document
 	validator validator.Validator
 	schemas   schema_validation.SchemaValidator
+	all       func() []operation
+	// The operations that have succeeded, by id.
+	succeeded sync.Map
 }
 
 // contracts keeps each description that was met: to compile one takes longer than most stories.
@@ -60,6 +63,7 @@ func (c *contracts) of(t *testing.T, url string) *contract {
 
 func newContract(text []byte) (*contract, error) {
 	c := &contract{}
+	c.all = sync.OnceValue(c.list)
 	if err := json.Unmarshal(text, &c.document); err != nil {
 		return nil, err
 	}
@@ -105,6 +109,7 @@ func (c *contract) check(t testing.TB, req *http.Request, sent []byte, res *http
 			t.Errorf("%s %s was accepted, against the description: %s\nsent %s", req.Method, req.URL, told(found), sent)
 		}
 	}
+	c.note(req, res)
 	if !c.described(req, res.StatusCode) {
 		return // A path or method that is not there is answered with a problem like all others.
 	}
@@ -112,6 +117,13 @@ func (c *contract) check(t testing.TB, req *http.Request, sent []byte, res *http
 	answered := &http.Response{StatusCode: res.StatusCode, Header: res.Header, Body: io.NopCloser(bytes.NewReader(got)), Request: asked}
 	if ok, found := c.validator.ValidateHttpResponse(asked, answered); !ok {
 		t.Errorf("%s %s was answered with %d, against the description: %s\ngot %s", req.Method, req.URL, res.StatusCode, told(found), got)
+	}
+}
+
+// note remembers that an operation has succeeded.
+func (c *contract) note(req *http.Request, res *http.Response) {
+	if o, ok := c.operation(req.Method, req.URL.Path); ok && res.StatusCode < http.StatusBadRequest {
+		c.succeeded.Store(o.ID, true)
 	}
 }
 
@@ -134,6 +146,16 @@ func (c *contract) checkSchema(t testing.TB, name string, text []byte) {
 	if ok, found := c.schemas.ValidateSchemaBytes(proxy.Schema(), text); !ok {
 		t.Errorf("no %s: %s\ngot %s", name, told(found), text)
 	}
+}
+
+// untried lists the operations that have not succeeded once since it was called last.
+func (c *contract) untried() (ids []string) {
+	for _, o := range c.operations() {
+		if _, ok := c.succeeded.LoadAndDelete(o.ID); !ok {
+			ids = append(ids, o.ID)
+		}
+	}
+	return ids
 }
 
 func told(found []*errors.ValidationError) string {
@@ -159,13 +181,14 @@ type operation struct {
 }
 
 // operation finds the operation that a request is for.
-func (c *contract) operation(method, path string) (operation, bool) {
+func (c *contract) operation(method, path string) (found operation, ok bool) {
 	for _, o := range c.operations() {
-		if o.Method == method && matches(o.Path, path) {
-			return o, true
+		// A path without parameters goes before one with them.
+		if o.Method == method && matches(o.Path, path) && (!ok || !strings.Contains(o.Path, "{")) {
+			found, ok = o, true
 		}
 	}
-	return operation{}, false
+	return found, ok
 }
 
 func matches(template, path string) bool {
@@ -182,7 +205,9 @@ func matches(template, path string) bool {
 }
 
 // operations lists all operations.
-func (c *contract) operations() []operation {
+func (c *contract) operations() []operation { return c.all() }
+
+func (c *contract) list() []operation {
 	var list []operation
 	for path, item := range c.document["paths"].(map[string]any) {
 		item := item.(map[string]any)

@@ -80,8 +80,7 @@ func TestTerminationDrains(t *testing.T) {
 	for live.lines.Scan() { // to its end, which must come
 	}
 
-	server = start(t, data, server.address())
-	w = newWorld(t, &server.server, &contracts{})
+	start(t, data, server.address())
 	for _, o := range acknowledged {
 		d.sees(o, "APPROVED")
 	}
@@ -251,7 +250,7 @@ func TestAPoisonedMessageIsParked(t *testing.T) {
 	if _, err := file(t, data, "tracking").Exec("UPDATE parked SET payload = ? WHERE subject = ? AND sequence = 1", good[mended.ID], mended.ID); err != nil {
 		t.Fatal(err)
 	}
-	server = start(t, data, server.address())
+	start(t, data, server.address())
 	admin.post(path(mended, "replay"), nil).ok(200, &done)
 	if done.Handled < 2 {
 		t.Errorf("the replay handled %d messages", done.Handled)

@@ -59,9 +59,20 @@ func supportRefunds(c *city) {
 	staff := c.support()
 	staff.post(refunds, obj{"amount": euro(supperTotal + 1), "reason": "goodwill"}).refused(422, "over_captured")
 	staff.post(refunds, obj{"amount": amount{500, "USD"}, "reason": "goodwill"}).refused(400, "invalid").naming("amount.currency")
-	staff.post(refunds, obj{"amount": euro(500), "reason": "goodwill"}).ok(201, nil)
+	made := staff.post(refunds, obj{"amount": euro(500), "reason": "goodwill"}).ok(201, nil)
+	var refund struct{ Amount amount }
+	if staff.get(made.header.Get("Location")).ok(200, &refund); refund.Amount != euro(500) {
+		c.Errorf("the refund is of %v", refund.Amount)
+	}
 	staff.post(refunds, obj{"amount": euro(1000), "reason": "quality"}).ok(201, nil)
 	c.world.goodwill.Add(1500)
+	var payment struct {
+		State              string
+		Captured, Refunded amount
+	}
+	if staff.get("/v1/payments/"+o.ID).ok(200, &payment); payment.Captured != euro(supperTotal) || payment.Refunded != euro(1500) {
+		c.Errorf("the payment is %v", payment)
+	}
 	// The platform bears goodwill; bad quality falls on the restaurant, with its share of the tax: 1000 × 2955 : 296.
 	c.books(o, map[string]int64{"consumer": -supperTotal + 1500, "restaurant": supperFood - 909, "tax": supperTax - 91,
 		"platform_fee": supperFees, "courier": supperCourier, "refund": -500})

@@ -29,14 +29,13 @@ func (t target) send(method string, body any, more ...with) *answer {
 func (c *city) targets() (all map[string]target, tidy func()) {
 	r, d := c.restaurant(nil), c.diner("tok_approve")
 	c.courier()
-	o := d.approved(r)
-	carried := d.approved(r)
-	r.accepts(carried)
-	r.cooks(carried)
-	k := c.offered(carried)
-	k.on(carried, "acceptance", obj{}).ok(200, nil)
+	o := d.approved(r) // and then in a state that it can stay in
+	r.accepts(o)
+	r.cooks(o)
+	k := c.offered(o)
+	k.on(o, "acceptance", obj{}).ok(200, nil)
 	q := d.asks(supper(r, d))
-	c.hears(d.caller, d.subject, carried, "kerf.orders.OrderApproved", "kerf.kitchen.TicketAccepted")
+	c.hears(d.caller, d.subject, o, "kerf.orders.OrderApproved", "kerf.kitchen.TicketAccepted")
 	var inbox struct{ Items []struct{ ID string } }
 	d.get("/v1/notifications").ok(200, &inbox)
 	newDiner, newCourier := c.person("consumer", nil), c.person("courier", nil)
@@ -53,7 +52,7 @@ func (c *city) targets() (all map[string]target, tidy func()) {
 		return target{who: r.caller, path: "/v1/tickets/" + o.ID + "/" + step, body: body}
 	}
 	drive := func(who *caller, step string, body obj) target {
-		return target{who: who, path: "/v1/deliveries/" + carried.ID + "/" + step, body: body}
+		return target{who: who, path: "/v1/deliveries/" + o.ID + "/" + step, body: body}
 	}
 	soon := c.now().Add(30 * time.Minute)
 	address := obj{"label": "work", "street": "Gasse 1", "city": "Wien", "postal_code": "1010", "country": "AT", "position": c.position(10)}
@@ -120,16 +119,14 @@ func (c *city) targets() (all map[string]target, tidy func()) {
 		"returnFood":       drive(k.caller, "return", nothing),
 		"reassignDelivery": drive(staff, "reassignment", nothing),
 
-		"refundPayment":    {who: staff, path: "/v1/payments/" + carried.ID + "/refunds", body: obj{"amount": euro(100), "reason": "goodwill"}},
+		"refundPayment":    {who: staff, path: "/v1/payments/" + o.ID + "/refunds", body: obj{"amount": euro(100), "reason": "goodwill"}},
 		"readNotification": {who: d.caller, path: "/v1/notifications/" + inbox.Items[0].ID + "/read", body: nothing},
 		"replayParked":     {who: admin, path: "/v1/parked/orders/1/replay"},
 		"dropParked":       {who: admin, path: "/v1/parked/orders/1/drop"},
 	}
 	return all, func() {
-		for _, o := range []*order{o, carried} {
-			r.post("/v1/orders/"+o.ID+"/cancellation", obj{}).ok(200, nil)
-			d.ends(o, "CANCELLED", "cancelled_by_restaurant", 0)
-		}
+		r.post("/v1/orders/"+o.ID+"/cancellation", obj{}).ok(200, nil)
+		d.ends(o, "CANCELLED", "cancelled_by_restaurant", 0)
 	}
 }
 

@@ -35,6 +35,14 @@ var scenarios = []scenario{
 	{"an order that was quoted is refused when things have changed", brisk, orderRefused},
 	{"a quote expires", hasty, quoteExpires},
 
+	// household_test.go
+	{"a diner keeps addresses and cards", brisk, dinerKeepsHouse},
+	{"a diner is told no more than wanted", brisk, dinerMutes},
+	{"a restaurant says what it is and when it is open", brisk, restaurantKeepsHouse},
+	{"a menu has versions, and items run out", brisk, menuVersions},
+	{"a restaurant is found by place, kitchen and words", brisk, restaurantsAreFound},
+	{"support finds the couriers around a place", brisk, couriersAreFound},
+
 	// idempotency_test.go
 	{"a repeated request has the first answer and effect", brisk, sameKeySameAnswer},
 	{"many requests with one key place one order", brisk, oneKeyOneOrder},

@@ -33,8 +33,8 @@ var shapes = []shape{
 const (
 	// brisk leaves people seconds to do what they have minutes for: an offer lapses after 10 s, a ticket after 20 s.
 	brisk = 30
-	// hasty has what people leave undone lapse while the test waits: a ticket after a second, a quote after six.
-	hasty = 600
+	// hasty has what people leave undone lapse while the test waits: a ticket after one and a half, a quote after nine.
+	hasty = 400
 )
 
 // server is a running shape.
@@ -69,9 +69,6 @@ func monolith(placement string) func(*testing.T, float64) *server {
 		s.url = strings.TrimSpace(strings.TrimPrefix(line, "ready "))
 		t.Cleanup(func() {
 			stop()
-			if t.Failed() {
-				t.Logf("the server logged:\n%s", s.log)
-			}
 			select {
 			case err := <-ended:
 				if err != nil {
@@ -79,6 +76,12 @@ func monolith(placement string) func(*testing.T, float64) *server {
 				}
 			case <-time.After(30 * time.Second):
 				t.Error("the server does not end")
+			}
+			for _, line := range s.log.errors() { // a seam that was violated is told of at the end
+				t.Errorf("the server logged: %s", line)
+			}
+			if t.Failed() {
+				t.Logf("the server logged:\n%s", s.log)
 			}
 		})
 		return s

@@ -42,13 +42,14 @@ func (c *city) follow(who *caller, path, last string) *stream {
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	res, err := who.http.Do(req)
+	res, err := who.http.Do(req) //nolint:bodyclose // The stream closes it.
 	if err != nil {
 		c.Fatal(err)
 	}
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
 		c.Fatalf("%s was answered with %d and %q", path, res.StatusCode, res.Header.Get("Content-Type"))
 	}
+	c.world.contract.note(req, res)
 	s := &stream{c, cancel, bufio.NewScanner(res.Body), res.Body}
 	s.lines.Buffer(nil, 1<<20)
 	c.Cleanup(s.close)
