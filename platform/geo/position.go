@@ -22,6 +22,11 @@ func (p Position) Valid() bool {
 	return p.Latitude >= -90 && p.Latitude <= 90 && p.Longitude >= -180 && p.Longitude <= 180 // false for NaN
 }
 
+// Check notes a violation of the field unless there is a position, and a valid one.
+func (p *Position) Check(c *fault.Checks, field string) {
+	c.That(p != nil && p.Valid(), field, "must have latitude -90 to 90 and longitude -180 to 180")
+}
+
 // UnmarshalJSON reads {"latitude":48.2,"longitude":16.4} and nothing less or more. Invalid, with violations that name the member.
 // Whether the position is on the globe is for Valid to say.
 func (p *Position) UnmarshalJSON(data []byte) error {

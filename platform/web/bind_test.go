@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
-	"kerf/platform/fault"
 	"kerf/platform/ids"
 	"kerf/platform/money"
 	"kerf/platform/web"
@@ -121,28 +120,6 @@ func TestAnotherMediaTypeIsRefused(t *testing.T) {
 	}
 	if r := e.do("POST", "/orders", `{}`, "Content-Encoding", "gzip"); r.status != 415 {
 		t.Errorf("a packed body = %d", r.status)
-	}
-}
-
-func TestChecksNameEverythingAtOnce(t *testing.T) {
-	var v web.Checks
-	if err := v.Err(); err != nil {
-		t.Fatalf("no check is no error: %v", err)
-	}
-	_, err := ids.Parse("order_id", "x")
-	v.Note("ignored", err)
-	v.Note("other", http.ErrNoCookie)
-	v.Note("fine", nil)
-	if v.That(true, "fine", "") && v.That(false, "lines", "must not be empty") {
-		t.Error("That tells the wrong thing")
-	}
-	want := []fault.Violation{
-		{Field: "order_id", Description: "must be a UUID in lower case"},
-		{Field: "other", Description: "is not acceptable"},
-		{Field: "lines", Description: "must not be empty"},
-	}
-	if diff := cmp.Diff(want, fault.As(v.Err()).Violations); diff != "" {
-		t.Error(diff)
 	}
 }
 

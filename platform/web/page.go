@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"kerf/platform/fault"
+
 	"github.com/labstack/echo/v4"
 )
 
@@ -76,11 +78,11 @@ type Page struct {
 // PageOf reads the query parameters limit (1 to MaxLimit; DefaultLimit if absent) and cursor.
 func PageOf(c echo.Context) (Page, error) {
 	page := Page{Limit: DefaultLimit}
-	var v Checks
+	var v fault.Checks
 	if text := c.QueryParam("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		page.Limit = n
-		v.That(err == nil && n >= 1 && n <= MaxLimit, "limit", "must be an integer from 1 to "+strconv.Itoa(MaxLimit))
+		v.That(err == nil && n >= 1 && n <= MaxLimit, "limit", "must be an integer from 1 to %d", MaxLimit)
 	}
 	after, ok := parseCursor(c.QueryParam("cursor"))
 	v.That(ok, "cursor", "must be the cursor of a link that was given")

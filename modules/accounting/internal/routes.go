@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -86,11 +87,11 @@ func (s *Service) postRefund(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	var v web.Checks
+	var v fault.Checks
 	if v.That(body.Amount != nil, "amount", "must be given") {
 		v.That(body.Amount.Amount > 0, "amount.amount", "must be positive")
 	}
-	v.That(strings.TrimSpace(body.Reason) != "" && len(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
+	v.That(strings.TrimSpace(body.Reason) != "" && utf8.RuneCountInString(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
 	if err := v.Err(); err != nil {
 		return err
 	}

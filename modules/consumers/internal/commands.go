@@ -1,6 +1,7 @@
 package internal
 
 import (
+	"fmt"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"kerf/platform/fault"
 	"kerf/platform/geo"
 )
 
@@ -38,25 +40,25 @@ func (r *Registration) register(id string) (*Consumer, error) {
 }
 
 func (p *Profile) update(c *Consumer) error {
-	var v violations
+	var v fault.Checks
 	if p.Name != nil {
-		v.checkText(*p.Name, "name", 1, 100)
+		v.Text(*p.Name, "name", 1, 100)
 		c.Name = *p.Name
 	}
 	if p.Email != nil {
-		v.check(validEmail(*p.Email), "email", "must be an e-mail address such as anna@example.org")
+		v.That(validEmail(*p.Email), "email", "must be an e-mail address such as anna@example.org")
 		c.Email = *p.Email
 	}
 	if p.Phone != nil {
-		v.check(*p.Phone == "" || phone.MatchString(*p.Phone), "phone", "must be a number with its country code, such as +4312345678")
+		v.That(*p.Phone == "" || phone.MatchString(*p.Phone), "phone", "must be a number with its country code, such as +4312345678")
 		c.Phone = *p.Phone
 	}
 	if p.Locale != nil {
 		tag, err := language.Parse(*p.Locale)
-		v.check(err == nil && tag != language.Und && len(*p.Locale) <= 35, "locale", "must be a BCP 47 tag such as de-AT")
+		v.That(err == nil && tag != language.Und && len(*p.Locale) <= 35, "locale", "must be a BCP 47 tag such as de-AT")
 		c.Locale = tag.String()
 	}
-	return v.err()
+	return v.Err()
 }
 
 var phone = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) // E.164
@@ -79,14 +81,14 @@ type AddressDetails struct {
 
 // write puts the details into an address. Invalid, naming each field.
 func (d *AddressDetails) write(a *Address) error {
-	var v violations
-	v.checkText(d.Label, "label", 0, 50)
-	v.checkText(d.Street, "street", 1, 200)
-	v.checkText(d.City, "city", 1, 100)
-	v.checkText(d.PostalCode, "postal_code", 0, 20)
-	v.check(validCountry(d.Country), "country", "must be an ISO 3166-1 alpha-2 code such as AT")
-	v.checkPosition(d.Position, "position")
-	if err := v.err(); err != nil {
+	var v fault.Checks
+	v.Text(d.Label, "label", 0, 50)
+	v.Text(d.Street, "street", 1, 200)
+	v.Text(d.City, "city", 1, 100)
+	v.Text(d.PostalCode, "postal_code", 0, 20)
+	v.That(validCountry(d.Country), "country", "must be an ISO 3166-1 alpha-2 code such as AT")
+	d.Position.Check(&v, "position")
+	if err := v.Err(); err != nil {
 		return err
 	}
 	a.Label, a.Street, a.City, a.PostalCode, a.Country, a.Position = d.Label, d.Street, d.City, d.PostalCode, d.Country, *d.Position
@@ -105,12 +107,12 @@ type NewPaymentMethod struct {
 }
 
 func (n *NewPaymentMethod) validate() error {
-	var v violations
-	v.check(token.MatchString(n.Token), "token", "must be 1 to 128 visible ASCII characters")
-	v.check(!holdsCardNumber(n.Token), "token", "must be the provider's token, never a card number")
-	v.checkText(n.Label, "label", 0, 50)
-	v.check(!holdsCardNumber(separators.Replace(n.Label)), "label", "must not hold a card number")
-	return v.err()
+	var v fault.Checks
+	v.That(token.MatchString(n.Token), "token", "must be 1 to 128 visible ASCII characters")
+	v.That(!holdsCardNumber(n.Token), "token", "must be the provider's token, never a card number")
+	v.Text(n.Label, "label", 0, 50)
+	v.That(!holdsCardNumber(separators.Replace(n.Label)), "label", "must not hold a card number")
+	return v.Err()
 }
 
 var token = regexp.MustCompile(`^[!-~]{1,128}$`)
@@ -153,16 +155,16 @@ type Preferences struct {
 }
 
 func (p *Preferences) validate() error {
-	var v violations
-	v.check(p.MutedChannels != nil, "muted_channels", "is missing")
+	var v fault.Checks
+	v.That(p.MutedChannels != nil, "muted_channels", "is missing")
 	if p.MutedChannels != nil {
 		seen := map[string]bool{}
 		for i, name := range *p.MutedChannels {
-			v.check(slices.Contains(channels, name) && !seen[name], indexed("muted_channels", i), "must be one of in_app and email, once each")
+			v.That(slices.Contains(channels, name) && !seen[name], fmt.Sprintf("muted_channels[%d]", i), "must be one of in_app and email, once each")
 			seen[name] = true
 		}
 	}
-	return v.err()
+	return v.Err()
 }
 
 // Suspension is the command Suspend.
@@ -171,7 +173,7 @@ type Suspension struct {
 }
 
 func (s *Suspension) validate() error {
-	var v violations
-	v.checkText(s.Reason, "reason", 1, 200)
-	return v.err()
+	var v fault.Checks
+	v.Text(s.Reason, "reason", 1, 200)
+	return v.Err()
 }

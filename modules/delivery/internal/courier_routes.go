@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -37,9 +38,9 @@ func (s *Service) postCourier(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	var v web.Checks
-	v.That(len(body.Name) <= maxName, "name", "must not have more than 100 characters")
-	v.That(len(body.Vehicle) <= maxName, "vehicle", "must not have more than 100 characters")
+	var v fault.Checks
+	v.That(utf8.RuneCountInString(body.Name) <= maxName, "name", "must not have more than 100 characters")
+	v.That(utf8.RuneCountInString(body.Vehicle) <= maxName, "vehicle", "must not have more than 100 characters")
 	if err := v.Err(); err != nil {
 		return err
 	}
@@ -135,8 +136,8 @@ func (s *Service) postShift(c echo.Context) error {
 		Position *geo.Position `json:"position"`
 	}
 	check := func() error {
-		var v web.Checks
-		v.That(body.Position != nil && body.Position.Valid(), "position", "must be a position on the globe")
+		var v fault.Checks
+		body.Position.Check(&v, "position")
 		return v.Err()
 	}
 	return s.ofCourier(c, &body, check, func(_ context.Context, tx *database.Tx, courier *Courier) (*Courier, error) {
@@ -183,8 +184,8 @@ func (s *Service) putLocation(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	var v web.Checks
-	v.That(body.Position != nil && body.Position.Valid(), "position", "must be a position on the globe")
+	var v fault.Checks
+	body.Position.Check(&v, "position")
 	v.That(body.Sequence >= 1 && body.Sequence <= maxSequence, "sequence", "must be a number from 1 that grows with each report")
 	if err := v.Err(); err != nil {
 		return err
@@ -207,7 +208,7 @@ func (s *Service) getCouriers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var v web.Checks
+	var v fault.Checks
 	number := func(name string, fallback float64) float64 {
 		text := c.QueryParam(name)
 		if text == "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -142,8 +143,8 @@ func (s *Service) postDropoff(c echo.Context) error {
 
 func checkCode(field string, code *string) func() error {
 	return func() error {
-		var v web.Checks
-		v.That(*code != "" && len(*code) <= 100, field, "must have 1 to 100 characters")
+		var v fault.Checks
+		v.That(*code != "" && utf8.RuneCountInString(*code) <= 100, field, "must have 1 to 100 characters")
 		return v.Err()
 	}
 }
@@ -153,8 +154,8 @@ func (s *Service) postFailure(c echo.Context) error {
 		Reason string `json:"reason"`
 	}
 	check := func() error {
-		var v web.Checks
-		v.That(slices.Contains(failures, body.Reason), "reason", "must be one of "+strings.Join(failures, ", "))
+		var v fault.Checks
+		v.That(slices.Contains(failures, body.Reason), "reason", "must be one of %s", strings.Join(failures, ", "))
 		return v.Err()
 	}
 	return s.act(c, action{by: itsCourier, body: &body, check: check, step: func(d *Delivery, now time.Time) (Effect, error) {

@@ -12,6 +12,7 @@ import (
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/modules/orders/ordersapi"
 	"kerf/platform/clock"
+	"kerf/platform/fault"
 	"kerf/platform/identity"
 	"kerf/platform/platformpb"
 	"kerf/platform/web"
@@ -125,7 +126,7 @@ func (g *Gateway) issueToken(c echo.Context) error {
 	if req.TTLSeconds != nil {
 		ttl = *req.TTLSeconds
 	}
-	var checks web.Checks
+	var checks fault.Checks
 	checks.That(ttl >= 1 && ttl <= int64(identity.MaxTTL/time.Second), "ttl_seconds", "must be 1 to 86400")
 	if err := checks.Err(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -47,7 +48,7 @@ func (s *Service) getBoard(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	var v web.Checks
+	var v fault.Checks
 	restaurantID, err := ids.Parse("restaurant_id", c.QueryParam("restaurant_id"))
 	v.Note("restaurant_id", err)
 	state := State(c.QueryParam("state"))
@@ -179,8 +180,8 @@ func (s *Service) postRejection(c echo.Context) error {
 		MissingItemIDs []string `json:"missing_item_ids"`
 	}
 	check := func() error {
-		var v web.Checks
-		v.That(strings.TrimSpace(body.Reason) != "" && len(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
+		var v fault.Checks
+		v.That(strings.TrimSpace(body.Reason) != "" && utf8.RuneCountInString(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
 		v.That(len(body.MissingItemIDs) <= 100, "missing_item_ids", "must not be more than 100")
 		return v.Err()
 	}
@@ -210,7 +211,7 @@ func (s *Service) postDelay(c echo.Context) error {
 		ReadyBy time.Time `json:"ready_by"`
 	}
 	check := func() error {
-		var v web.Checks
+		var v fault.Checks
 		v.That(!body.ReadyBy.IsZero(), "ready_by", "must be given")
 		return v.Err()
 	}
@@ -255,7 +256,7 @@ func (s *Service) putKitchen(c echo.Context) error {
 	if err := web.Bind(c, &body); err != nil {
 		return err
 	}
-	var v web.Checks
+	var v fault.Checks
 	v.That(body.Capacity != nil && *body.Capacity >= 0 && *body.Capacity <= maxCapacity, "capacity", "must be from 0, no limit, to 1000")
 	if err := v.Err(); err != nil {
 		return err

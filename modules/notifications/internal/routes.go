@@ -30,7 +30,7 @@ func seesAll(p identity.Principal) bool {
 // ListNotifications returns an inbox: see the contract.
 func (s *Service) ListNotifications(ctx context.Context, req *notificationsapi.ListNotificationsRequest) (*notificationsapi.ListNotificationsResponse, error) {
 	p, _ := identity.From(ctx)
-	var v web.Checks
+	var v fault.Checks
 	v.That(req.GetRecipientId() != "", "recipient_id", "must be given")
 	v.That(req.GetLimit() >= 1 && req.GetLimit() <= web.MaxLimit, "limit", "must be from 1 to 100")
 	if err := v.Err(); err != nil {

@@ -55,7 +55,7 @@ func bindPlaceOrder(e echo.Context, p identity.Principal) (PlaceOrder, error) {
 	if err := web.Bind(e, &body); err != nil {
 		return PlaceOrder{}, err
 	}
-	var v web.Checks
+	var v fault.Checks
 	for _, id := range []struct{ field, value string }{
 		{"quote_id", body.QuoteID}, {"address_id", body.AddressID}, {"payment_method_id", body.PaymentMethodID},
 	} {
@@ -80,7 +80,7 @@ func (c *Core) PostCancellation(e echo.Context) error {
 		if err := web.Bind(e, &body); err != nil {
 			return err
 		}
-		var v web.Checks
+		var v fault.Checks
 		v.That(utf8.RuneCountInString(body.Reason) <= maxReason, "reason", "must be at most 200 characters")
 		if err := v.Err(); err != nil {
 			return err

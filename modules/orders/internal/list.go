@@ -56,7 +56,7 @@ func (c *Core) GetOrders(e echo.Context) error {
 
 func filterOf(e echo.Context) (filter, error) {
 	f := filter{consumerID: e.QueryParam("consumer_id"), restaurantID: e.QueryParam("restaurant_id"), state: State(e.QueryParam("state"))}
-	var v web.Checks
+	var v fault.Checks
 	v.That(f.consumerID == "" || ids.Valid(f.consumerID), "consumer_id", "must be a UUID in lower case")
 	v.That(f.restaurantID == "" || ids.Valid(f.restaurantID), "restaurant_id", "must be a UUID in lower case")
 	v.That(f.state == "" || f.state.Known(), "state", "must be a state of an order")

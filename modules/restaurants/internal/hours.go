@@ -130,46 +130,53 @@ func instant(date time.Time, minute int, zone *time.Location) time.Time {
 }
 
 // violations lists what is wrong, with fields below the given path.
-func (h Hours) violations(path string) []fault.Violation {
+func (h Hours) violations(path string) fault.Checks {
 	var v violations
-	v.check(!h.Always || len(h.Weekly)+len(h.Exceptions) == 0, join(path, "always"), "excludes weekly and exceptions")
-	v.check(len(h.Weekly) <= maxWeekly, join(path, "weekly"), "must have at most %d periods", maxWeekly)
-	v.check(len(h.Exceptions) <= maxExceptions, join(path, "exceptions"), "must have at most %d entries", maxExceptions)
+	v.That(!h.Always || len(h.Weekly)+len(h.Exceptions) == 0, join(path, "always"), "excludes weekly and exceptions")
+	v.That(len(h.Weekly) <= maxWeekly, join(path, "weekly"), "must have at most %d periods", maxWeekly)
+	v.That(len(h.Exceptions) <= maxExceptions, join(path, "exceptions"), "must have at most %d entries", maxExceptions)
 	for i, w := range h.Weekly {
 		at := fmt.Sprintf("%s[%d]", join(path, "weekly"), i)
 		_, known := weekdays[w.Day]
-		v.check(known, at+".day", "must be the name of a weekday, such as monday")
-		v.check(w.Opens != nil, at+".opens", "is missing")
-		v.check(w.Closes != nil, at+".closes", "is missing")
+		v.That(known, at+".day", "must be the name of a weekday, such as monday")
+		v.That(w.Opens != nil, at+".opens", "is missing")
+		v.That(w.Closes != nil, at+".closes", "is missing")
 		v.checkPeriod(at, w.Opens, w.Closes)
 	}
 	closed, open := map[string]bool{}, map[string]bool{}
 	for i, e := range h.Exceptions {
 		at := fmt.Sprintf("%s[%d]", join(path, "exceptions"), i)
 		_, err := time.Parse(time.DateOnly, e.Date)
-		v.check(err == nil, at+".date", "must be a date YYYY-MM-DD")
+		v.That(err == nil, at+".date", "must be a date YYYY-MM-DD")
 		switch {
 		case e.Closed:
-			v.check(e.Opens == nil && e.Closes == nil, at, "must have either closed or opens and closes")
-			v.check(!closed[e.Date] && !open[e.Date], at+".date", "is closed and has another entry")
+			v.That(e.Opens == nil && e.Closes == nil, at, "must have either closed or opens and closes")
+			v.That(!closed[e.Date] && !open[e.Date], at+".date", "is closed and has another entry")
 			closed[e.Date] = true
 		case e.Opens == nil || e.Closes == nil:
-			v.check(false, at, "must have either closed or opens and closes")
+			v.That(false, at, "must have either closed or opens and closes")
 		default:
-			v.check(!closed[e.Date], at+".date", "is closed and has another entry")
+			v.That(!closed[e.Date], at+".date", "is closed and has another entry")
 			open[e.Date] = true
 			v.checkPeriod(at, e.Opens, e.Closes)
 		}
 	}
-	return v
+	return v.Checks
+}
+
+func join(path, field string) string {
+	if path == "" {
+		return field
+	}
+	return path + "." + field
 }
 
 func (v *violations) checkPeriod(at string, opens, closes *ClockTime) {
 	if opens == nil || closes == nil {
 		return
 	}
-	v.check(*opens < dayMinutes, at+".opens", "must be before 24:00")
-	v.check(*opens != *closes, at+".closes", "must differ from opens; round the clock is 00:00 to 24:00")
+	v.That(*opens < dayMinutes, at+".opens", "must be before 24:00")
+	v.That(*opens != *closes, at+".closes", "must differ from opens; round the clock is 00:00 to 24:00")
 }
 
 // sorted returns the hours in calendar order, so that equal hours are stored and shown alike.

@@ -46,15 +46,15 @@ func (s *Service) getNearby(c echo.Context) error {
 
 // searchOf reads the query parameters of a search.
 func searchOf(c echo.Context) (*Search, error) {
-	var v violations
+	var v fault.Checks
 	number := func(name string, missing float64) float64 {
 		text := c.QueryParam(name)
 		if text == "" {
-			v.check(!math.IsNaN(missing), name, "is missing")
+			v.That(!math.IsNaN(missing), name, "is missing")
 			return missing
 		}
 		n, err := strconv.ParseFloat(text, 64)
-		v.check(err == nil, name, "must be a number")
+		v.That(err == nil, name, "must be a number")
 		return n
 	}
 	s := &Search{
@@ -66,9 +66,9 @@ func searchOf(c echo.Context) (*Search, error) {
 		s.OpenNow = true
 	case "", "false":
 	default:
-		v = append(v, fault.Violation{Field: "open_now", Description: "must be true or false"})
+		v.That(false, "open_now", "must be true or false")
 	}
-	if err := v.err(); err != nil {
+	if err := v.Err(); err != nil {
 		return nil, err
 	}
 	return s, s.validate()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"kerf/platform/fault"
 	"kerf/platform/money"
 )
 
@@ -104,11 +105,11 @@ func (m *Menu) freeID(name string) string {
 }
 
 // menuViolations lists what is wrong with the items of a restaurant that takes one currency.
-func menuViolations(items []Item, currency string) violations {
+func menuViolations(items []Item, currency string) fault.Checks {
 	var v violations
-	v.check(len(items) >= 1 && len(items) <= maxItems, "items", "must be 1 to %d items", maxItems)
+	v.That(len(items) >= 1 && len(items) <= maxItems, "items", "must be 1 to %d items", maxItems)
 	if len(items) > maxItems {
-		return v // no need to read on, and nobody reads a thousand violations
+		return v.Checks // no need to read on, and nobody reads a thousand violations
 	}
 	seen := map[string]bool{}
 	for i := range items {
@@ -116,46 +117,46 @@ func menuViolations(items []Item, currency string) violations {
 		if item.ID != "" {
 			v.checkID(item.ID, at+".id", seen)
 		}
-		v.checkText(item.Name, at+".name", 1, maxName)
-		v.checkText(item.Description, at+".description", 0, maxDescription)
-		v.checkText(item.Category, at+".category", 0, maxName)
+		v.Text(item.Name, at+".name", 1, maxName)
+		v.Text(item.Description, at+".description", 0, maxDescription)
+		v.Text(item.Category, at+".category", 0, maxName)
 		v.checkPrice(item.Price, at+".price", currency, 0)
-		v.check(len(item.ModifierGroups) <= maxGroups, at+".modifier_groups", "must be at most %d groups", maxGroups)
+		v.That(len(item.ModifierGroups) <= maxGroups, at+".modifier_groups", "must be at most %d groups", maxGroups)
 		cheapest, groups := item.Price.Amount, map[string]bool{}
 		for j := range item.ModifierGroups {
 			g := &item.ModifierGroups[j]
 			v.checkGroup(g, fmt.Sprintf("%s.modifier_groups[%d]", at, j), currency, groups)
 			cheapest += g.cheapest()
 		}
-		v.check(cheapest >= 0, at+".price", "must not become negative by any choice of options")
+		v.That(cheapest >= 0, at+".price", "must not become negative by any choice of options")
 	}
-	return v
+	return v.Checks
 }
 
 func (v *violations) checkGroup(g *Group, at, currency string, seen map[string]bool) {
 	v.checkID(g.ID, at+".id", seen)
-	v.checkText(g.Name, at+".name", 1, maxName)
-	v.check(len(g.Options) >= 1 && len(g.Options) <= maxOptions, at+".options", "must be 1 to %d options", maxOptions)
-	v.check(g.Min >= 0 && g.Min <= g.Max, at+".min", "must be 0 to max")
-	v.check(g.Max >= 1 && g.Max <= len(g.Options), at+".max", "must be 1 to the number of options")
+	v.Text(g.Name, at+".name", 1, maxName)
+	v.That(len(g.Options) >= 1 && len(g.Options) <= maxOptions, at+".options", "must be 1 to %d options", maxOptions)
+	v.That(g.Min >= 0 && g.Min <= g.Max, at+".min", "must be 0 to max")
+	v.That(g.Max >= 1 && g.Max <= len(g.Options), at+".max", "must be 1 to the number of options")
 	options := map[string]bool{}
 	for i, o := range g.Options {
 		at := fmt.Sprintf("%s.options[%d]", at, i)
 		v.checkID(o.ID, at+".id", options)
-		v.checkText(o.Name, at+".name", 1, maxName)
+		v.Text(o.Name, at+".name", 1, maxName)
 		v.checkPrice(o.PriceDelta, at+".price_delta", currency, -maxAmount)
 	}
 }
 
 func (v *violations) checkID(id, field string, seen map[string]bool) {
-	v.check(len(id) <= maxID && slug.MatchString(id), field, "must be 1 to %d of a-z, 0-9, - and _, not beginning with - or _", maxID)
-	v.check(!seen[id], field, "is there twice")
+	v.That(len(id) <= maxID && slug.MatchString(id), field, "must be 1 to %d of a-z, 0-9, - and _, not beginning with - or _", maxID)
+	v.That(!seen[id], field, "is there twice")
 	seen[id] = true
 }
 
 func (v *violations) checkPrice(m money.Money, field, currency string, least int64) {
-	v.check(m.Currency == currency, field+".currency", "must be %s, the restaurant's currency", currency)
-	v.check(m.Amount >= least && m.Amount <= maxAmount, field+".amount", "must be %d to %d", least, maxAmount)
+	v.That(m.Currency == currency, field+".currency", "must be %s, the restaurant's currency", currency)
+	v.That(m.Amount >= least && m.Amount <= maxAmount, field+".amount", "must be %d to %d", least, maxAmount)
 }
 
 // cheapest returns the least that any allowed choice of the group adds to the price.

@@ -59,7 +59,7 @@ func TestAMenuThatMakesNoSenseIsRefusedByName(t *testing.T) {
 		{"items[0].modifier_groups[0].options[1].id", item(func(i *Item) { i.ModifierGroups[0].Options[1].ID = "o" })},
 		{"items[0].modifier_groups[0].options[0].price_delta.currency", item(func(i *Item) { i.ModifierGroups[0].Options[0].PriceDelta = money.Money{} })},
 	} {
-		if got := fields(menuViolations(c.items, "EUR").err()); !slices.Contains(got, c.field) {
+		if got := fields(menuViolations(c.items, "EUR").Err()); !slices.Contains(got, c.field) {
 			t.Errorf("violations of %v, want one of %s", got, c.field)
 		}
 	}

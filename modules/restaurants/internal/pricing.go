@@ -54,19 +54,19 @@ type OptionRequest struct {
 
 // validate checks all that can be said without a restaurant. Invalid, naming each field.
 func (q *QuoteRequest) validate() error {
-	var v violations
-	v.check(q.RestaurantID != "", "restaurant_id", "is missing")
-	v.checkPosition(q.Address, "address")
-	v.check(len(q.Lines) >= 1 && len(q.Lines) <= maxLines, "lines", "must be 1 to %d lines", maxLines)
+	var v fault.Checks
+	v.That(q.RestaurantID != "", "restaurant_id", "is missing")
+	q.Address.Check(&v, "address")
+	v.That(len(q.Lines) >= 1 && len(q.Lines) <= maxLines, "lines", "must be 1 to %d lines", maxLines)
 	for i, l := range q.Lines[:min(len(q.Lines), maxLines)] {
-		v.check(l.ItemID != "", fmt.Sprintf("lines[%d].item_id", i), "is missing")
-		v.check(l.Quantity >= 1 && l.Quantity <= maxQuantity, fmt.Sprintf("lines[%d].quantity", i), "must be 1 to %d", maxQuantity)
-		v.check(len(l.Options) <= maxLineOptions, fmt.Sprintf("lines[%d].options", i), "must be at most %d", maxLineOptions)
+		v.That(l.ItemID != "", fmt.Sprintf("lines[%d].item_id", i), "is missing")
+		v.That(l.Quantity >= 1 && l.Quantity <= maxQuantity, fmt.Sprintf("lines[%d].quantity", i), "must be 1 to %d", maxQuantity)
+		v.That(len(l.Options) <= maxLineOptions, fmt.Sprintf("lines[%d].options", i), "must be at most %d", maxLineOptions)
 	}
 	if q.Tip != nil {
-		v.check(q.Tip.Amount >= 0 && q.Tip.Amount <= maxAmount, "tip.amount", "must be 0 to %d", maxAmount)
+		v.That(q.Tip.Amount >= 0 && q.Tip.Amount <= maxAmount, "tip.amount", "must be 0 to %d", maxAmount)
 	}
-	return v.err()
+	return v.Err()
 }
 
 // price makes a quote of a valid request from the current menu, without id and consumer. It is refused if the order could not be
@@ -148,7 +148,7 @@ func (r *Restaurant) priceLine(menu *Menu, l *LineRequest, at string, now time.T
 // choose finds the chosen options in the order of the menu's groups. Invalid for an unknown one, one chosen twice, and too few or
 // too many of a group.
 func (item *Item) choose(chosen []OptionRequest, at string) ([]*restaurantsapi.QuoteOption, error) {
-	var v violations
+	var v fault.Checks
 	found := make([]*restaurantsapi.QuoteOption, 0, len(chosen))
 	known := make([]bool, len(chosen))
 	for g := range item.ModifierGroups {
@@ -159,7 +159,7 @@ func (item *Item) choose(chosen []OptionRequest, at string) ([]*restaurantsapi.Q
 				if c.GroupID != group.ID || c.OptionID != o.ID {
 					continue
 				}
-				v.check(!taken, fmt.Sprintf("%s[%d]", at, i), "is chosen twice")
+				v.That(!taken, fmt.Sprintf("%s[%d]", at, i), "is chosen twice")
 				taken, known[i] = true, true
 			}
 			if taken {
@@ -167,22 +167,22 @@ func (item *Item) choose(chosen []OptionRequest, at string) ([]*restaurantsapi.Q
 				found = append(found, &restaurantsapi.QuoteOption{GroupId: group.ID, OptionId: o.ID, Name: o.Name, PriceDelta: o.PriceDelta.ToProto()})
 			}
 		}
-		v.check(count >= group.Min && count <= group.Max, at, "must hold %d to %d of group %s", group.Min, group.Max, group.ID)
+		v.That(count >= group.Min && count <= group.Max, at, "must hold %d to %d of group %s", group.Min, group.Max, group.ID)
 	}
 	for i, k := range known {
-		v.check(k, fmt.Sprintf("%s[%d]", at, i), "is not an option of %s", item.ID)
+		v.That(k, fmt.Sprintf("%s[%d]", at, i), "is not an option of %s", item.ID)
 	}
-	return found, v.err()
+	return found, v.Err()
 }
 
 func (r *Restaurant) tip(tip *money.Money, subtotal int64) (int64, error) {
 	if tip == nil {
 		return 0, nil
 	}
-	var v violations
-	v.check(tip.Currency == r.Currency, "tip.currency", "must be %s, the restaurant's currency", r.Currency)
-	v.check(tip.Amount <= subtotal, "tip.amount", "must be at most the subtotal, %d", subtotal)
-	return tip.Amount, v.err()
+	var v fault.Checks
+	v.That(tip.Currency == r.Currency, "tip.currency", "must be %s, the restaurant's currency", r.Currency)
+	v.That(tip.Amount <= subtotal, "tip.amount", "must be at most the subtotal, %d", subtotal)
+	return tip.Amount, v.Err()
 }
 
 // foretell adds positions, times and expiry.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"kerf/platform/fault"
 	"kerf/platform/geo"
 )
 
@@ -37,12 +38,12 @@ type Hit struct {
 }
 
 func (s *Search) validate() error {
-	var v violations
-	v.check(s.From.Valid(), "latitude", "and longitude must be a position: -90 to 90, -180 to 180")
-	v.check(s.Radius > 0 && s.Radius <= maxSearchRadius, "radius", "must be above 0 and at most %d", maxSearchRadius)
-	v.checkText(s.Cuisine, "cuisine", 0, maxCuisine)
-	v.checkText(s.Text, "q", 0, maxSearchText)
-	return v.err()
+	var v fault.Checks
+	v.That(s.From.Valid(), "latitude", "and longitude must be a position: -90 to 90, -180 to 180")
+	v.That(s.Radius > 0 && s.Radius <= maxSearchRadius, "radius", "must be above 0 and at most %d", maxSearchRadius)
+	v.Text(s.Cuisine, "cuisine", 0, maxCuisine)
+	v.Text(s.Text, "q", 0, maxSearchText)
+	return v.Err()
 }
 
 // search returns up to limit restaurants, the nearest first and those of one distance by id, after the given one.

@@ -157,7 +157,7 @@ type publication struct {
 }
 
 func (p *publication) apply(r *Restaurant, now time.Time) (proto.Message, error) {
-	if err := menuViolations(p.items, r.Currency).err(); err != nil {
+	if err := menuViolations(p.items, r.Currency).Err(); err != nil {
 		return nil, err
 	}
 	r.MenuVersion++

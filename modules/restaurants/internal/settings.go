@@ -48,18 +48,18 @@ func (c *Creation) create(owner string, now time.Time) (*Restaurant, error) {
 		Unavailable: Unavailable{}, CreatedAt: now.UnixMicro(),
 	}
 	var v violations
-	v.checkText(c.Name, "name", 1, maxName)
-	v.checkText(c.Cuisine, "cuisine", 1, maxCuisine)
-	v.checkPosition(c.Position, "position")
+	v.Text(c.Name, "name", 1, maxName)
+	v.Text(c.Cuisine, "cuisine", 1, maxCuisine)
+	c.Position.Check(&v.Checks, "position")
 	_, err := time.LoadLocation(c.TimeZone)
-	v.check(err == nil && c.TimeZone != "" && c.TimeZone != "Local", "time_zone", "must be an IANA time zone such as Europe/Vienna")
-	v.check(money.KnownCurrency(c.Currency), "currency", "must be an ISO 4217 code such as EUR")
+	v.That(err == nil && c.TimeZone != "" && c.TimeZone != "Local", "time_zone", "must be an IANA time zone such as Europe/Vienna")
+	v.That(money.KnownCurrency(c.Currency), "currency", "must be an ISO 4217 code such as EUR")
 	v.setHours(c.OpeningHours, "opening_hours", &r.OpeningHours)
 	v.setNumber(c.DeliveryRadiusMetres, "delivery_radius_metres", 1, maxRadius, &r.RadiusMetres)
 	v.setFees(&c.FeeSettings, r)
 	v.setNumber(c.TaxBasisPoints, "tax_basis_points", 0, money.MaxBasisPoints, &r.TaxBasisPoints)
 	v.setNumber(c.PreparationMinutes, "preparation_minutes", 0, maxPreparationMinutes, &r.PreparationMinutes)
-	if err := v.err(); err != nil {
+	if err := v.Err(); err != nil {
 		return nil, err
 	}
 	r.Position = *c.Position
@@ -80,19 +80,19 @@ type Details struct {
 func (d *Details) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	if d.Name != nil {
-		v.checkText(*d.Name, "name", 1, maxName)
+		v.Text(*d.Name, "name", 1, maxName)
 		r.Name = *d.Name
 	}
 	if d.Cuisine != nil {
-		v.checkText(*d.Cuisine, "cuisine", 1, maxCuisine)
+		v.Text(*d.Cuisine, "cuisine", 1, maxCuisine)
 		r.Cuisine = *d.Cuisine
 	}
 	if d.Position != nil {
-		v.checkPosition(d.Position, "position")
+		d.Position.Check(&v.Checks, "position")
 		r.Position = *d.Position
 	}
 	r.describe()
-	return r.updated(), v.err()
+	return r.updated(), v.Err()
 }
 
 // SetOpeningHours is the command of this name; its body is the hours themselves.
@@ -101,7 +101,7 @@ type SetOpeningHours struct{ Hours }
 func (s *SetOpeningHours) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	v.setHours(&s.Hours, "", &r.OpeningHours)
-	return &restaurantsapi.HoursChanged{RestaurantId: r.ID}, v.err()
+	return &restaurantsapi.HoursChanged{RestaurantId: r.ID}, v.Err()
 }
 
 // SetDeliveryZone is the command of this name: a circle around the restaurant.
@@ -112,7 +112,7 @@ type SetDeliveryZone struct {
 func (s *SetDeliveryZone) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	v.needNumber(s.RadiusMetres, "radius_metres", 1, maxRadius, &r.RadiusMetres)
-	return r.updated(), v.err()
+	return r.updated(), v.Err()
 }
 
 // FeeSettings is the command SetFeesAndMinimum, all amounts in the restaurant's currency; what is left out costs nothing.
@@ -128,7 +128,7 @@ type FeeSettings struct {
 func (s *FeeSettings) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	v.setFees(s, r)
-	return r.updated(), v.err()
+	return r.updated(), v.Err()
 }
 
 // SetTaxRate is the command of this name.
@@ -139,7 +139,7 @@ type SetTaxRate struct {
 func (s *SetTaxRate) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	v.needNumber(s.BasisPoints, "basis_points", 0, money.MaxBasisPoints, &r.TaxBasisPoints)
-	return r.updated(), v.err()
+	return r.updated(), v.Err()
 }
 
 // SetPreparationTime is the command of this name: how long the kitchen usually needs.
@@ -150,7 +150,7 @@ type SetPreparationTime struct {
 func (s *SetPreparationTime) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
 	v.needNumber(s.Minutes, "minutes", 0, maxPreparationMinutes, &r.PreparationMinutes)
-	return r.updated(), v.err()
+	return r.updated(), v.Err()
 }
 
 // SetItemAvailability is the command of this name: an item is out, until an instant or until it is set so, or it is back.
@@ -162,10 +162,10 @@ type SetItemAvailability struct {
 
 func (s *SetItemAvailability) apply(r *Restaurant, now time.Time) (proto.Message, error) {
 	var v violations
-	v.check(s.Available != nil, "available", "is missing")
-	v.check(s.Until == nil || s.Until.After(now), "until", "must be later than now")
-	v.check(s.Until == nil || s.Available == nil || !*s.Available, "until", "is for an item that is not available")
-	if err := v.err(); err != nil {
+	v.That(s.Available != nil, "available", "is missing")
+	v.That(s.Until == nil || s.Until.After(now), "until", "must be later than now")
+	v.That(s.Until == nil || s.Available == nil || !*s.Available, "until", "is for an item that is not available")
+	if err := v.Err(); err != nil {
 		return nil, err
 	}
 	event := &restaurantsapi.ItemAvailabilityChanged{RestaurantId: r.ID, ItemId: s.ItemID, Available: *s.Available}
@@ -213,12 +213,15 @@ func (r *Restaurant) updated() proto.Message {
 	return &restaurantsapi.RestaurantUpdated{RestaurantId: r.ID, Position: r.Position.ToProto()}
 }
 
+// violations are checks, and those that only restaurants have.
+type violations struct{ fault.Checks }
+
 func (v *violations) setHours(hours *Hours, path string, into *Hours) {
 	if hours == nil {
 		return
 	}
 	found := hours.violations(path)
-	*v = append(*v, found...)
+	v.Checks = append(v.Checks, found...)
 	if len(found) == 0 {
 		*into = hours.sorted()
 	}
@@ -249,12 +252,12 @@ func (v *violations) setFees(s *FeeSettings, r *Restaurant) {
 // setNumber takes a number over if it is given.
 func (v *violations) setNumber(given *int64, field string, least, most int64, into *int64) {
 	if given != nil {
-		v.check(*given >= least && *given <= most, field, "must be %d to %d", least, most)
+		v.That(*given >= least && *given <= most, field, "must be %d to %d", least, most)
 		*into = *given
 	}
 }
 
 func (v *violations) needNumber(given *int64, field string, least, most int64, into *int64) {
-	v.check(given != nil, field, "is missing")
+	v.That(given != nil, field, "is missing")
 	v.setNumber(given, field, least, most, into)
 }

@@ -64,7 +64,7 @@ func (s *Service) getViews(c echo.Context) error {
 		return err
 	}
 	f := filter{consumerID: c.QueryParam("consumer_id"), restaurantID: c.QueryParam("restaurant_id"), status: c.QueryParam("state")}
-	var v web.Checks
+	var v fault.Checks
 	v.That(f.consumerID == "" || ids.Valid(f.consumerID), "consumer_id", "must be a UUID in lower case")
 	v.That(f.restaurantID == "" || ids.Valid(f.restaurantID), "restaurant_id", "must be a UUID in lower case")
 	v.That(f.status == "" || slices.Contains(openStatuses, f.status) || slices.Contains(endStatuses, f.status), "state", "must be a state of an order")
