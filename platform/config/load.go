@@ -1,9 +1,9 @@
 package config
 
 import (
-	"errors"
 	"bytes"
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"kerf/modules/notifications/notificationsapi"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
 	"kerf/platform/ids"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 )
 
 func TestAnInboxIsForItsOwnerAndForSupport(t *testing.T) {
@@ -195,39 +194,9 @@ func TestTheAuditCountsNotificationsByState(t *testing.T) {
 	}
 }
 
-// TestSchemasDescribeWhatIsSent compares the members of each JSON document with its schema.
+// TestSchemasDescribeWhatIsSent holds the description against the documents that are sent.
 func TestSchemasDescribeWhatIsSent(t *testing.T) {
-	var document struct {
-		Components struct {
-			Schemas map[string]struct {
-				AdditionalProperties bool           `yaml:"additionalProperties"`
-				Required             []string       `yaml:"required"`
-				Properties           map[string]any `yaml:"properties"`
-			} `yaml:"schemas"`
-		} `yaml:"components"`
-	}
-	must(t, yaml.Unmarshal(notificationsapi.OpenAPI, &document))
-	for name, sent := range map[string]any{"Notification": notificationResource{}, "NotificationList": web.Collection[notificationResource]{}} {
-		schema := document.Components.Schemas[name]
-		var all, always, described []string
-		for field := range reflect.TypeOf(sent).Fields() {
-			member, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if member == "" {
-				continue
-			}
-			all = append(all, member)
-			if options == "" {
-				always = append(always, member)
-			}
-		}
-		for property := range schema.Properties {
-			described = append(described, property)
-		}
-		for _, list := range [][]string{all, always, described, schema.Required} {
-			slices.Sort(list)
-		}
-		if schema.AdditionalProperties || !slices.Equal(all, described) || !slices.Equal(always, schema.Required) {
-			t.Errorf("%s: sent %v (always %v), described %v (required %v)", name, all, always, described, schema.Required)
-		}
-	}
+	webtest.Schemas(t, notificationsapi.OpenAPI, map[string]any{
+		"Notification": notificationResource{}, "NotificationList": web.Collection[notificationResource]{},
+	})
 }

@@ -3,13 +3,10 @@ package internal
 import (
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"kerf/modules/tracking/trackingapi"
 	"kerf/platform/database"
@@ -17,6 +14,7 @@ import (
 	"kerf/platform/identity"
 	"kerf/platform/ids"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 )
 
 const one = "/v1/tracking/" + orderID
@@ -253,40 +251,11 @@ func TestADocumentThatCannotBeReadIsReported(t *testing.T) {
 	}
 }
 
-// TestSchemasDescribeWhatIsSent compares the members of each JSON document with its schema.
+// TestSchemasDescribeWhatIsSent holds the description against the documents that are sent.
 func TestSchemasDescribeWhatIsSent(t *testing.T) {
-	var document struct {
-		Components struct {
-			Schemas map[string]struct {
-				AdditionalProperties bool           `yaml:"additionalProperties"`
-				Required             []string       `yaml:"required"`
-				Properties           map[string]any `yaml:"properties"`
-			} `yaml:"schemas"`
-		} `yaml:"components"`
-	}
-	must(t, yaml.Unmarshal(trackingapi.OpenAPI, &document))
-	for name, sent := range map[string]any{
+	webtest.Schemas(t, trackingapi.OpenAPI, map[string]any{
 		"View": viewResource{}, "ViewOrder": orderResource{}, "ViewTicket": ticketResource{}, "ViewDelivery": deliveryResource{},
 		"ViewPayment": paymentResource{}, "ViewList": web.Collection[viewResource]{}, "CourierPosition": positionResource{},
 		"ViewEnd": endResource{},
-	} {
-		schema := document.Components.Schemas[name]
-		var all, always, described []string
-		for field := range reflect.TypeOf(sent).Fields() {
-			member, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			all = append(all, member)
-			if options == "" {
-				always = append(always, member)
-			}
-		}
-		for property := range schema.Properties {
-			described = append(described, property)
-		}
-		for _, list := range [][]string{all, always, described, schema.Required} {
-			slices.Sort(list)
-		}
-		if schema.AdditionalProperties || !slices.Equal(all, described) || !slices.Equal(always, schema.Required) {
-			t.Errorf("%s: sent %v (always %v), described %v (required %v)", name, all, always, described, schema.Required)
-		}
-	}
+	})
 }
