@@ -124,9 +124,25 @@ func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry,
 	return s, nil
 }
 
-// routerLog takes what Watermill tells of its own workings for debugging.
+// routerLog takes what Watermill tells of its own workings for debugging. Of each message it tells twice, which costs even where nobody
+// listens.
 func routerLog(log *slog.Logger) watermill.LoggerAdapter {
-	return watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+	adapter := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		return adapter
+	}
+	return faultsOnly{adapter}
+}
+
+// faultsOnly passes on errors.
+type faultsOnly struct{ watermill.LoggerAdapter }
+
+func (faultsOnly) Info(string, watermill.LogFields)  {}
+func (faultsOnly) Debug(string, watermill.LogFields) {}
+func (faultsOnly) Trace(string, watermill.LogFields) {}
+
+func (l faultsOnly) With(fields watermill.LogFields) watermill.LoggerAdapter {
+	return faultsOnly{l.LoggerAdapter.With(fields)}
 }
 
 func (s *system) tracer() trace.Tracer { return s.tel.Provider.Tracer("kerf") }

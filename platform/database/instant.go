@@ -1,7 +1,7 @@
 package database
 
 import (
-	"database/sql/driver"
+	"database/sql"
 	"fmt"
 	"time"
 )
@@ -9,35 +9,33 @@ import (
 // Micros returns t as a column stores it: microseconds since 1970, UTC. What is finer is cut off.
 func Micros(t time.Time) int64 { return t.UnixMicro() }
 
+// NullMicros is Micros for a column that may be empty: NULL for the zero time.
+func NullMicros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return Micros(t)
+}
+
 // Time returns the instant that a column holds as microseconds since 1970, in UTC.
 func Time(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
-// Instant is a time.Time that is stored as INTEGER microseconds; the zero time is stored as NULL.
-type Instant struct{ time.Time }
+// IntoTime is where a column of Micros or NullMicros is scanned to: into *t, the zero time for NULL.
+func IntoTime(t *time.Time) sql.Scanner { return (*instant)(t) }
 
-// At returns the instant of t.
-func At(t time.Time) Instant { return Instant{t} }
+type instant time.Time
 
-// Value is how the instant is stored.
-func (i Instant) Value() (driver.Value, error) {
-	if i.IsZero() {
-		return nil, nil
-	}
-	return Micros(i.Time), nil
-}
-
-// Scan reads a stored instant.
-func (i *Instant) Scan(src any) error {
-	switch v := src.(type) {
+func (i *instant) Scan(column any) error {
+	switch v := column.(type) {
 	case nil:
-		i.Time = time.Time{}
+		*i = instant{}
 	case int64:
-		i.Time = Time(v)
+		*i = instant(Time(v))
 	default:
-		return fmt.Errorf("an instant is stored as integer microseconds, not as %T", src)
+		return fmt.Errorf("an instant is stored as integer microseconds, not as %T", column)
 	}
 	return nil
 }
 
-// GormDataType names the column's type for GORM.
-func (Instant) GormDataType() string { return "integer" }
+// Row is what a query found, one row of it. Scan reads it into dest.
+type Row interface{ Scan(dest ...any) error }

@@ -22,4 +22,5 @@ CREATE TABLE notification (
 -- Once for each event and recipient; and a recipient's inbox in its order.
 CREATE UNIQUE INDEX notification_of_recipient ON notification (recipient_id, event_id);
 
-CREATE INDEX notification_pending ON notification (recipient_id) WHERE state = 'PENDING';
+-- In the order in which they are told, or the other index is taken for the sake of it, and all that was ever told is passed through.
+CREATE INDEX notification_pending ON notification (recipient_id, event_id) WHERE state = 'PENDING';
