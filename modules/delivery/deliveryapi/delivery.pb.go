@@ -669,11 +669,14 @@ func (x *DeliveryScheduled) GetEtaLatest() *timestamppb.Timestamp {
 }
 
 type CourierAssigned struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	ConsumerId    string                 `protobuf:"bytes,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
-	RestaurantId  string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
-	CourierId     string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	OrderId      string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	ConsumerId   string                 `protobuf:"bytes,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	RestaurantId string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
+	CourierId    string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
+	// When the order should be in the diner's hands, as things stand now.
+	EtaEarliest   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=eta_earliest,json=etaEarliest,proto3" json:"eta_earliest,omitempty"`
+	EtaLatest     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=eta_latest,json=etaLatest,proto3" json:"eta_latest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -736,6 +739,20 @@ func (x *CourierAssigned) GetCourierId() string {
 	return ""
 }
 
+func (x *CourierAssigned) GetEtaEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaEarliest
+	}
+	return nil
+}
+
+func (x *CourierAssigned) GetEtaLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaLatest
+	}
+	return nil
+}
+
 type CourierUnassigned struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	OrderId      string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -743,7 +760,10 @@ type CourierUnassigned struct {
 	RestaurantId string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
 	CourierId    string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
 	// declined, timed_out, offline, reassigned.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When the order should be in the diner's hands, as things stand now.
+	EtaEarliest   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=eta_earliest,json=etaEarliest,proto3" json:"eta_earliest,omitempty"`
+	EtaLatest     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=eta_latest,json=etaLatest,proto3" json:"eta_latest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +833,20 @@ func (x *CourierUnassigned) GetReason() string {
 	return ""
 }
 
+func (x *CourierUnassigned) GetEtaEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaEarliest
+	}
+	return nil
+}
+
+func (x *CourierUnassigned) GetEtaLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaLatest
+	}
+	return nil
+}
+
 type CourierArrived struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	OrderId      string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -820,7 +854,10 @@ type CourierArrived struct {
 	RestaurantId string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
 	CourierId    string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
 	// pickup or dropoff.
-	Place         string `protobuf:"bytes,5,opt,name=place,proto3" json:"place,omitempty"`
+	Place string `protobuf:"bytes,5,opt,name=place,proto3" json:"place,omitempty"`
+	// When the order should be in the diner's hands, as things stand now.
+	EtaEarliest   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=eta_earliest,json=etaEarliest,proto3" json:"eta_earliest,omitempty"`
+	EtaLatest     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=eta_latest,json=etaLatest,proto3" json:"eta_latest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -890,13 +927,30 @@ func (x *CourierArrived) GetPlace() string {
 	return ""
 }
 
+func (x *CourierArrived) GetEtaEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaEarliest
+	}
+	return nil
+}
+
+func (x *CourierArrived) GetEtaLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaLatest
+	}
+	return nil
+}
+
 type OrderPickedUp struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	ConsumerId    string                 `protobuf:"bytes,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
-	RestaurantId  string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
-	CourierId     string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
-	PickedUpAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=picked_up_at,json=pickedUpAt,proto3" json:"picked_up_at,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	OrderId      string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	ConsumerId   string                 `protobuf:"bytes,2,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
+	RestaurantId string                 `protobuf:"bytes,3,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
+	CourierId    string                 `protobuf:"bytes,4,opt,name=courier_id,json=courierId,proto3" json:"courier_id,omitempty"`
+	PickedUpAt   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=picked_up_at,json=pickedUpAt,proto3" json:"picked_up_at,omitempty"`
+	// When the order should be in the diner's hands, as things stand now.
+	EtaEarliest   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=eta_earliest,json=etaEarliest,proto3" json:"eta_earliest,omitempty"`
+	EtaLatest     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=eta_latest,json=etaLatest,proto3" json:"eta_latest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -962,6 +1016,20 @@ func (x *OrderPickedUp) GetCourierId() string {
 func (x *OrderPickedUp) GetPickedUpAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.PickedUpAt
+	}
+	return nil
+}
+
+func (x *OrderPickedUp) GetEtaEarliest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaEarliest
+	}
+	return nil
+}
+
+func (x *OrderPickedUp) GetEtaLatest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EtaLatest
 	}
 	return nil
 }
@@ -1409,14 +1477,17 @@ const file_modules_delivery_deliveryapi_delivery_proto_rawDesc = "" +
 	"\rrestaurant_id\x18\x03 \x01(\tR\frestaurantId\x12=\n" +
 	"\feta_earliest\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
 	"\n" +
-	"eta_latest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\x91\x01\n" +
+	"eta_latest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\x8b\x02\n" +
 	"\x0fCourierAssigned\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vconsumer_id\x18\x02 \x01(\tR\n" +
 	"consumerId\x12#\n" +
 	"\rrestaurant_id\x18\x03 \x01(\tR\frestaurantId\x12\x1d\n" +
 	"\n" +
-	"courier_id\x18\x04 \x01(\tR\tcourierId\"\xab\x01\n" +
+	"courier_id\x18\x04 \x01(\tR\tcourierId\x12=\n" +
+	"\feta_earliest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
+	"\n" +
+	"eta_latest\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\xa5\x02\n" +
 	"\x11CourierUnassigned\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vconsumer_id\x18\x02 \x01(\tR\n" +
@@ -1424,7 +1495,10 @@ const file_modules_delivery_deliveryapi_delivery_proto_rawDesc = "" +
 	"\rrestaurant_id\x18\x03 \x01(\tR\frestaurantId\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x04 \x01(\tR\tcourierId\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xa6\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12=\n" +
+	"\feta_earliest\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
+	"\n" +
+	"eta_latest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\xa0\x02\n" +
 	"\x0eCourierArrived\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vconsumer_id\x18\x02 \x01(\tR\n" +
@@ -1432,7 +1506,10 @@ const file_modules_delivery_deliveryapi_delivery_proto_rawDesc = "" +
 	"\rrestaurant_id\x18\x03 \x01(\tR\frestaurantId\x12\x1d\n" +
 	"\n" +
 	"courier_id\x18\x04 \x01(\tR\tcourierId\x12\x14\n" +
-	"\x05place\x18\x05 \x01(\tR\x05place\"\xcd\x01\n" +
+	"\x05place\x18\x05 \x01(\tR\x05place\x12=\n" +
+	"\feta_earliest\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
+	"\n" +
+	"eta_latest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\xc7\x02\n" +
 	"\rOrderPickedUp\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
 	"\vconsumer_id\x18\x02 \x01(\tR\n" +
@@ -1441,7 +1518,10 @@ const file_modules_delivery_deliveryapi_delivery_proto_rawDesc = "" +
 	"\n" +
 	"courier_id\x18\x04 \x01(\tR\tcourierId\x12<\n" +
 	"\fpicked_up_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"pickedUpAt\"\xe7\x01\n" +
+	"pickedUpAt\x12=\n" +
+	"\feta_earliest\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vetaEarliest\x129\n" +
+	"\n" +
+	"eta_latest\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tetaLatest\"\xe7\x01\n" +
 	"\n" +
 	"EtaChanged\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1f\n" +
@@ -1553,23 +1633,31 @@ var file_modules_delivery_deliveryapi_delivery_proto_depIdxs = []int32{
 	1,  // 13: kerf.delivery.v1.GetDeliveryResponse.delivery:type_name -> kerf.delivery.v1.Delivery
 	19, // 14: kerf.delivery.v1.DeliveryScheduled.eta_earliest:type_name -> google.protobuf.Timestamp
 	19, // 15: kerf.delivery.v1.DeliveryScheduled.eta_latest:type_name -> google.protobuf.Timestamp
-	19, // 16: kerf.delivery.v1.OrderPickedUp.picked_up_at:type_name -> google.protobuf.Timestamp
-	19, // 17: kerf.delivery.v1.EtaChanged.eta_earliest:type_name -> google.protobuf.Timestamp
-	19, // 18: kerf.delivery.v1.EtaChanged.eta_latest:type_name -> google.protobuf.Timestamp
-	19, // 19: kerf.delivery.v1.OrderDroppedOff.delivered_at:type_name -> google.protobuf.Timestamp
-	18, // 20: kerf.delivery.v1.CourierMoved.position:type_name -> kerf.v1.Position
-	19, // 21: kerf.delivery.v1.CourierMoved.time:type_name -> google.protobuf.Timestamp
-	2,  // 22: kerf.delivery.v1.DeliveryService.ScheduleDelivery:input_type -> kerf.delivery.v1.ScheduleDeliveryRequest
-	4,  // 23: kerf.delivery.v1.DeliveryService.CancelDelivery:input_type -> kerf.delivery.v1.CancelDeliveryRequest
-	6,  // 24: kerf.delivery.v1.DeliveryService.GetDelivery:input_type -> kerf.delivery.v1.GetDeliveryRequest
-	3,  // 25: kerf.delivery.v1.DeliveryService.ScheduleDelivery:output_type -> kerf.delivery.v1.ScheduleDeliveryResponse
-	5,  // 26: kerf.delivery.v1.DeliveryService.CancelDelivery:output_type -> kerf.delivery.v1.CancelDeliveryResponse
-	7,  // 27: kerf.delivery.v1.DeliveryService.GetDelivery:output_type -> kerf.delivery.v1.GetDeliveryResponse
-	25, // [25:28] is the sub-list for method output_type
-	22, // [22:25] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	19, // 16: kerf.delivery.v1.CourierAssigned.eta_earliest:type_name -> google.protobuf.Timestamp
+	19, // 17: kerf.delivery.v1.CourierAssigned.eta_latest:type_name -> google.protobuf.Timestamp
+	19, // 18: kerf.delivery.v1.CourierUnassigned.eta_earliest:type_name -> google.protobuf.Timestamp
+	19, // 19: kerf.delivery.v1.CourierUnassigned.eta_latest:type_name -> google.protobuf.Timestamp
+	19, // 20: kerf.delivery.v1.CourierArrived.eta_earliest:type_name -> google.protobuf.Timestamp
+	19, // 21: kerf.delivery.v1.CourierArrived.eta_latest:type_name -> google.protobuf.Timestamp
+	19, // 22: kerf.delivery.v1.OrderPickedUp.picked_up_at:type_name -> google.protobuf.Timestamp
+	19, // 23: kerf.delivery.v1.OrderPickedUp.eta_earliest:type_name -> google.protobuf.Timestamp
+	19, // 24: kerf.delivery.v1.OrderPickedUp.eta_latest:type_name -> google.protobuf.Timestamp
+	19, // 25: kerf.delivery.v1.EtaChanged.eta_earliest:type_name -> google.protobuf.Timestamp
+	19, // 26: kerf.delivery.v1.EtaChanged.eta_latest:type_name -> google.protobuf.Timestamp
+	19, // 27: kerf.delivery.v1.OrderDroppedOff.delivered_at:type_name -> google.protobuf.Timestamp
+	18, // 28: kerf.delivery.v1.CourierMoved.position:type_name -> kerf.v1.Position
+	19, // 29: kerf.delivery.v1.CourierMoved.time:type_name -> google.protobuf.Timestamp
+	2,  // 30: kerf.delivery.v1.DeliveryService.ScheduleDelivery:input_type -> kerf.delivery.v1.ScheduleDeliveryRequest
+	4,  // 31: kerf.delivery.v1.DeliveryService.CancelDelivery:input_type -> kerf.delivery.v1.CancelDeliveryRequest
+	6,  // 32: kerf.delivery.v1.DeliveryService.GetDelivery:input_type -> kerf.delivery.v1.GetDeliveryRequest
+	3,  // 33: kerf.delivery.v1.DeliveryService.ScheduleDelivery:output_type -> kerf.delivery.v1.ScheduleDeliveryResponse
+	5,  // 34: kerf.delivery.v1.DeliveryService.CancelDelivery:output_type -> kerf.delivery.v1.CancelDeliveryResponse
+	7,  // 35: kerf.delivery.v1.DeliveryService.GetDelivery:output_type -> kerf.delivery.v1.GetDeliveryResponse
+	33, // [33:36] is the sub-list for method output_type
+	30, // [30:33] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_modules_delivery_deliveryapi_delivery_proto_init() }

@@ -32,10 +32,14 @@ func TestEventsAreReadAsTheyWereFirstPublished(t *testing.T) {
 	later := timestamppb.New(at.AsTime().Add(9 * time.Minute))
 	for _, event := range []proto.Message{
 		&deliveryapi.DeliveryScheduled{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, EtaEarliest: at, EtaLatest: later},
-		&deliveryapi.CourierAssigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier},
-		&deliveryapi.CourierUnassigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Reason: "declined"},
-		&deliveryapi.CourierArrived{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Place: "pickup"},
-		&deliveryapi.OrderPickedUp{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, PickedUpAt: at},
+		&deliveryapi.CourierAssigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
+			EtaEarliest: at, EtaLatest: later},
+		&deliveryapi.CourierUnassigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Reason: "declined",
+			EtaEarliest: at, EtaLatest: later},
+		&deliveryapi.CourierArrived{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Place: "pickup",
+			EtaEarliest: at, EtaLatest: later},
+		&deliveryapi.OrderPickedUp{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, PickedUpAt: at,
+			EtaEarliest: at, EtaLatest: later},
 		&deliveryapi.EtaChanged{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, EtaEarliest: at, EtaLatest: later},
 		&deliveryapi.OrderDroppedOff{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, DeliveredAt: at},
 		&deliveryapi.DeliveryFailed{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Reason: "consumer_absent"},

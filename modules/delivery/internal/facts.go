@@ -30,23 +30,26 @@ func (s *Service) publish(ctx context.Context, tx *database.Tx, event fact) erro
 // names the courier who was called off.
 func factOf(before, d *Delivery, effect Effect) fact {
 	order, restaurant, consumer, courier := d.OrderID, d.RestaurantID, d.ConsumerID, d.CourierID
+	earliest, latest := timestamp(d.EtaEarliest), timestamp(d.EtaLatest)
 	switch effect {
 	case Nothing, AskCourier, TakeBack:
 		return nil
 	case PublishAssigned:
-		return &deliveryapi.CourierAssigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier}
+		return &deliveryapi.CourierAssigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
+			EtaEarliest: earliest, EtaLatest: latest}
 	case PublishUnassigned:
 		return &deliveryapi.CourierUnassigned{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant,
-			CourierId: before.CourierID, Reason: d.Reason}
+			CourierId: before.CourierID, Reason: d.Reason, EtaEarliest: earliest, EtaLatest: latest}
 	case PublishArrivedAtPickup, PublishArrivedAtDropoff:
 		place := "pickup"
 		if effect == PublishArrivedAtDropoff {
 			place = "dropoff"
 		}
-		return &deliveryapi.CourierArrived{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Place: place}
+		return &deliveryapi.CourierArrived{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier, Place: place,
+			EtaEarliest: earliest, EtaLatest: latest}
 	case PublishPickedUp:
 		return &deliveryapi.OrderPickedUp{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
-			PickedUpAt: timestamp(d.PickedUpAt)}
+			PickedUpAt: timestamp(d.PickedUpAt), EtaEarliest: earliest, EtaLatest: latest}
 	case PublishDroppedOff:
 		return &deliveryapi.OrderDroppedOff{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
 			DeliveredAt: timestamp(d.DeliveredAt)}
@@ -63,6 +66,12 @@ func factOf(before, d *Delivery, effect Effect) fact {
 func scheduled(d *Delivery) fact {
 	return &deliveryapi.DeliveryScheduled{OrderId: d.OrderID, ConsumerId: d.ConsumerID, RestaurantId: d.RestaurantID,
 		EtaEarliest: timestamp(d.EtaEarliest), EtaLatest: timestamp(d.EtaLatest)}
+}
+
+// tellsArrival tells whether an event says when the order should arrive, so that no other need say so.
+func tellsArrival(event fact) bool {
+	_, tells := event.(interface{ GetEtaLatest() *timestamppb.Timestamp })
+	return tells
 }
 
 func etaChanged(d *Delivery) fact {

@@ -167,7 +167,8 @@ func (s *Service) record(ctx context.Context, tx *database.Tx, before, d *Delive
 	if err := s.watch(tx, before, d); err != nil {
 		return err
 	}
-	if err := s.publish(ctx, tx, factOf(before, d, effect)); err != nil || !moved {
+	event := factOf(before, d, effect)
+	if err := s.publish(ctx, tx, event); err != nil || !moved || tellsArrival(event) {
 		return err
 	}
 	return s.publish(ctx, tx, etaChanged(d))

@@ -2,6 +2,7 @@ package internal
 
 import (
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/accounting/accountingapi"
 	"kerf/modules/delivery/deliveryapi"
@@ -116,23 +117,43 @@ func ticketDelayed(e *kitchenapi.TicketDelayed) func(*trackingapi.View) {
 
 // Of delivery.
 
+// arrival is what most events of delivery tell; some were written down before they did.
+type arrival interface {
+	GetEtaEarliest() *timestamppb.Timestamp
+	GetEtaLatest() *timestamppb.Timestamp
+}
+
+func expect(v *trackingapi.View, a arrival) {
+	if a.GetEtaLatest() == nil {
+		return
+	}
+	v.Delivery.EtaEarliest, v.Delivery.EtaLatest = a.GetEtaEarliest(), a.GetEtaLatest()
+}
+
 func deliveryScheduled(e *deliveryapi.DeliveryScheduled) func(*trackingapi.View) {
 	return func(v *trackingapi.View) {
-		d := v.Delivery
-		d.State, d.EtaEarliest, d.EtaLatest = Unassigned, e.GetEtaEarliest(), e.GetEtaLatest()
+		v.Delivery.State = Unassigned
+		expect(v, e)
 	}
 }
 
 func courierAssigned(e *deliveryapi.CourierAssigned) func(*trackingapi.View) {
-	return func(v *trackingapi.View) { v.Delivery.State, v.Delivery.CourierId = Assigned, e.GetCourierId() }
+	return func(v *trackingapi.View) {
+		v.Delivery.State, v.Delivery.CourierId = Assigned, e.GetCourierId()
+		expect(v, e)
+	}
 }
 
-func courierUnassigned(*deliveryapi.CourierUnassigned) func(*trackingapi.View) {
-	return func(v *trackingapi.View) { v.Delivery.State, v.Delivery.CourierId = Unassigned, "" }
+func courierUnassigned(e *deliveryapi.CourierUnassigned) func(*trackingapi.View) {
+	return func(v *trackingapi.View) {
+		v.Delivery.State, v.Delivery.CourierId = Unassigned, ""
+		expect(v, e)
+	}
 }
 
 func courierArrived(e *deliveryapi.CourierArrived) func(*trackingapi.View) {
 	return func(v *trackingapi.View) {
+		expect(v, e)
 		v.Delivery.State, v.Delivery.CourierId = AtPickup, e.GetCourierId()
 		if e.GetPlace() == "dropoff" {
 			v.Delivery.State = AtDropoff
@@ -144,13 +165,12 @@ func orderPickedUp(e *deliveryapi.OrderPickedUp) func(*trackingapi.View) {
 	return func(v *trackingapi.View) {
 		d := v.Delivery
 		d.State, d.CourierId, d.PickedUpAt = PickedUp, e.GetCourierId(), e.GetPickedUpAt()
+		expect(v, e)
 	}
 }
 
 func etaChanged(e *deliveryapi.EtaChanged) func(*trackingapi.View) {
-	return func(v *trackingapi.View) {
-		v.Delivery.EtaEarliest, v.Delivery.EtaLatest = e.GetEtaEarliest(), e.GetEtaLatest()
-	}
+	return func(v *trackingapi.View) { expect(v, e) }
 }
 
 func orderDroppedOff(e *deliveryapi.OrderDroppedOff) func(*trackingapi.View) {

@@ -127,10 +127,10 @@ var (
 	ticketDestroyed = &kitchenapi.TicketCancelled{OrderId: orderID, RestaurantId: restaurantID, ConsumerId: consumerID}
 
 	scheduled  = &deliveryapi.DeliveryScheduled{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, EtaEarliest: minute(25), EtaLatest: minute(40)}
-	assigned   = &deliveryapi.CourierAssigned{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID}
+	assigned   = &deliveryapi.CourierAssigned{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, EtaEarliest: minute(26), EtaLatest: minute(38)}
 	unassigned = &deliveryapi.CourierUnassigned{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, Reason: "offline"}
 	atCounter  = &deliveryapi.CourierArrived{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, Place: "pickup"}
-	pickedUp   = &deliveryapi.OrderPickedUp{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, PickedUpAt: minute(17)}
+	pickedUp   = &deliveryapi.OrderPickedUp{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, PickedUpAt: minute(17), EtaEarliest: minute(27), EtaLatest: minute(30)}
 	eta        = &deliveryapi.EtaChanged{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, EtaEarliest: minute(28), EtaLatest: minute(31)}
 	atDoor     = &deliveryapi.CourierArrived{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, Place: "dropoff"}
 	droppedOff = &deliveryapi.OrderDroppedOff{OrderId: orderID, ConsumerId: consumerID, RestaurantId: restaurantID, CourierId: courierID, DeliveredAt: minute(29)}
