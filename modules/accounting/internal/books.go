@@ -55,7 +55,7 @@ type Booked struct {
 func balances(ctx context.Context, db *database.DB) ([]Balance, int64, error) {
 	var list []Balance
 	rest := map[string]int64{}
-	err := each(ctx, db, selectBalances, nil, func(row scanner) error {
+	err := each(ctx, db, selectBalances, nil, func(row database.Row) error {
 		var b Balance
 		err := row.Scan(&b.Account, &b.Amount.Currency, &b.Amount.Amount)
 		list = append(list, b)
@@ -71,7 +71,7 @@ func balances(ctx context.Context, db *database.DB) ([]Balance, int64, error) {
 
 func moved(ctx context.Context, db *database.DB) ([]Moved, error) {
 	var list []Moved
-	err := each(ctx, db, selectMoved, nil, func(row scanner) error {
+	err := each(ctx, db, selectMoved, nil, func(row database.Row) error {
 		var currency string
 		var captured, refunded int64
 		err := row.Scan(&currency, &captured, &refunded)
@@ -97,7 +97,7 @@ func statement(ctx context.Context, db *database.DB, ownerID, after string, limi
 // owed returns an owner's balance in each currency.
 func owed(ctx context.Context, db *database.DB, ownerID string) ([]money.Money, error) {
 	list := []money.Money{}
-	err := each(ctx, db, selectOwed, []any{ownerID}, func(row scanner) error {
+	err := each(ctx, db, selectOwed, []any{ownerID}, func(row database.Row) error {
 		var m money.Money
 		err := row.Scan(&m.Currency, &m.Amount)
 		list = append(list, m)
@@ -109,15 +109,13 @@ func owed(ctx context.Context, db *database.DB, ownerID string) ([]money.Money, 
 // booked reads postings, whose entries follow one another.
 func booked(ctx context.Context, db *database.DB, query string, args ...any) ([]Booked, error) {
 	var list []Booked
-	err := each(ctx, db, query, args, func(row scanner) error {
+	err := each(ctx, db, query, args, func(row database.Row) error {
 		var b Booked
 		var e Entry
-		var posted int64
-		err := row.Scan(&b.ID, &b.OrderID, &b.Kind, &b.Reason, &posted, &e.Kind, &e.Owner, &e.Amount, &b.Currency)
+		err := row.Scan(&b.ID, &b.OrderID, &b.Kind, &b.Reason, database.IntoTime(&b.PostedAt), &e.Kind, &e.Owner, &e.Amount, &b.Currency)
 		if err != nil {
 			return err
 		}
-		b.PostedAt = database.Time(posted)
 		if n := len(list); n == 0 || list[n-1].ID != b.ID {
 			list = append(list, b)
 		}
@@ -129,7 +127,7 @@ func booked(ctx context.Context, db *database.DB, query string, args ...any) ([]
 }
 
 // each calls f for each row of a query.
-func each(ctx context.Context, db *database.DB, query string, args []any, f func(row scanner) error) error {
+func each(ctx context.Context, db *database.DB, query string, args []any, f func(row database.Row) error) error {
 	rows, err := db.Query(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)

@@ -33,18 +33,16 @@ const (
 	selectRefundByKey = refundColumns + `WHERE p.reference = (SELECT reference FROM instruction WHERE key = ?)`
 )
 
-func scanRefund(row scanner) (Given, error) {
+func scanRefund(row database.Row) (Given, error) {
 	var g Given
 	var reference string
-	var posted int64
-	err := row.Scan(&g.OrderID, &reference, &g.Reason, &posted, &g.Amount.Amount, &g.Amount.Currency)
+	err := row.Scan(&g.OrderID, &reference, &g.Reason, database.IntoTime(&g.At), &g.Amount.Amount, &g.Amount.Currency)
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, fault.NotFound("refund")
 	}
 	if err != nil {
 		return g, fmt.Errorf("read a refund: %w", err)
 	}
-	g.At = database.Time(posted)
 	g.Number, err = strconv.ParseInt(reference[strings.LastIndexByte(reference, ':')+1:], 10, 64)
 	return g, err
 }
@@ -52,7 +50,7 @@ func scanRefund(row scanner) (Given, error) {
 // refundsOf returns what was given back of a payment, the oldest first.
 func (s *Service) refundsOf(ctx context.Context, p *Payment) ([]Given, error) {
 	var list []Given
-	err := each(ctx, s.db, selectRefunds, []any{p.OrderID}, func(row scanner) error {
+	err := each(ctx, s.db, selectRefunds, []any{p.OrderID}, func(row database.Row) error {
 		g, err := scanRefund(row)
 		list = append(list, g)
 		return err

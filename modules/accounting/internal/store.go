@@ -37,7 +37,7 @@ func create(tx *database.Tx, p *Payment) (bool, error) {
 	result, err := tx.Exec(insertPayment, p.OrderID, p.Version, string(p.State), p.Reason, p.ConsumerID, p.RestaurantID, p.Token,
 		p.Currency, p.Authorized, p.Captured, p.Refunded,
 		b.Subtotal, b.Tax, b.DeliveryFee, b.ServiceFee, b.SmallOrderFee, b.Tip, string(p.Purpose), p.CourierID, p.Refunds,
-		p.Authorizing, string(p.Moving), p.Held, database.Micros(p.CreatedAt), database.Micros(p.UpdatedAt), instant(p.CapturedAt))
+		p.Authorizing, string(p.Moving), p.Held, database.Micros(p.CreatedAt), database.Micros(p.UpdatedAt), database.NullMicros(p.CapturedAt))
 	if err != nil {
 		return false, fmt.Errorf("create a payment: %w", err)
 	}
@@ -47,7 +47,7 @@ func create(tx *database.Tx, p *Payment) (bool, error) {
 
 func update(tx *database.Tx, p *Payment) error {
 	_, err := tx.Exec(updatePayment, p.Version, string(p.State), p.Reason, p.Captured, p.Refunded, string(p.Purpose), p.CourierID,
-		p.Refunds, p.Authorizing, string(p.Moving), p.Held, database.Micros(p.UpdatedAt), instant(p.CapturedAt), p.OrderID)
+		p.Refunds, p.Authorizing, string(p.Moving), p.Held, database.Micros(p.UpdatedAt), database.NullMicros(p.CapturedAt), p.OrderID)
 	if err != nil {
 		return fmt.Errorf("update a payment: %w", err)
 	}
@@ -77,33 +77,20 @@ func read(ctx context.Context, db *database.DB, orderID string) (*Payment, error
 	return p, err
 }
 
-// scanner is a row of either pool.
-type scanner interface{ Scan(dest ...any) error }
-
-func scanPayment(row scanner) (*Payment, error) {
+func scanPayment(row database.Row) (*Payment, error) {
 	var p Payment
-	var created, updated int64
-	var captured database.Instant
 	b := &p.Breakdown
 	err := row.Scan(&p.OrderID, &p.Version, &p.State, &p.Reason, &p.ConsumerID, &p.RestaurantID, &p.Token, &p.Currency,
 		&p.Authorized, &p.Captured, &p.Refunded, &b.Subtotal, &b.Tax, &b.DeliveryFee, &b.ServiceFee, &b.SmallOrderFee, &b.Tip,
-		&p.Purpose, &p.CourierID, &p.Refunds, &p.Authorizing, &p.Moving, &p.Held, &created, &updated, &captured)
+		&p.Purpose, &p.CourierID, &p.Refunds, &p.Authorizing, &p.Moving, &p.Held,
+		database.IntoTime(&p.CreatedAt), database.IntoTime(&p.UpdatedAt), database.IntoTime(&p.CapturedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("payment")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a payment: %w", err)
 	}
-	p.CreatedAt, p.UpdatedAt, p.CapturedAt = database.Time(created), database.Time(updated), captured.Time
 	return &p, nil
-}
-
-// instant is how a column stores t; the zero time is NULL.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return database.Micros(t)
 }
 
 const (
@@ -166,7 +153,7 @@ type kept struct {
 }
 
 // recall returns what is known of a key; nil if it is new.
-func recall(row scanner) (*kept, error) {
+func recall(row database.Row) (*kept, error) {
 	var k kept
 	var detail []byte
 	err := row.Scan(&k.hash, &k.done, &detail)
@@ -215,14 +202,13 @@ func openInstructions(ctx context.Context, db *database.DB, orderID string) ([]*
 	return open, rows.Err()
 }
 
-func scanInstruction(row scanner) (*Instruction, error) {
+func scanInstruction(row database.Row) (*Instruction, error) {
 	var in Instruction
-	var begun int64
-	err := row.Scan(&in.Key, &in.Reference, &in.OrderID, &in.Kind, &in.Amount, &in.Purpose, &in.CourierID, &in.Reason, &begun)
+	err := row.Scan(&in.Key, &in.Reference, &in.OrderID, &in.Kind, &in.Amount, &in.Purpose, &in.CourierID, &in.Reason,
+		database.IntoTime(&in.BegunAt))
 	if err != nil {
 		return nil, fmt.Errorf("read an instruction: %w", err)
 	}
-	in.BegunAt = database.Time(begun)
 	return &in, nil
 }
 

@@ -30,7 +30,7 @@ const (
 // createCourier writes a new courier down. It returns false if the id is taken.
 func (s *Service) createCourier(tx *database.Tx, c *Courier) (bool, error) {
 	result, err := tx.Exec(insertCourier, c.ID, c.Version, string(c.State), c.Name, c.Vehicle, c.Position.Latitude, c.Position.Longitude,
-		c.Sequence, instant(c.LocatedAt), c.OrderID, database.Micros(c.CreatedAt), database.Micros(c.UpdatedAt))
+		c.Sequence, database.NullMicros(c.LocatedAt), c.OrderID, database.Micros(c.CreatedAt), database.Micros(c.UpdatedAt))
 	if err != nil {
 		return false, fmt.Errorf("create a courier: %w", err)
 	}
@@ -51,7 +51,7 @@ func (s *Service) findCourier(tx *database.Tx, id string) (*Courier, error) {
 // courier has, or another, which is not looked at; it must not be nil while the courier has one.
 func (s *Service) saveCourier(tx *database.Tx, c *Courier, d *Delivery) error {
 	result, err := tx.Exec(updateCourier, c.Version, string(c.State), c.Position.Latitude, c.Position.Longitude, c.Sequence,
-		instant(c.LocatedAt), c.OrderID, database.Micros(c.UpdatedAt), c.ID, c.Version-1)
+		database.NullMicros(c.LocatedAt), c.OrderID, database.Micros(c.UpdatedAt), c.ID, c.Version-1)
 	if err != nil {
 		return fmt.Errorf("update a courier: %w", err)
 	}
@@ -115,20 +115,15 @@ func (s *Service) readCouriers(ctx context.Context, query string) ([]*Courier, e
 	return found, rows.Err()
 }
 
-func scanCourier(row scanner) (*Courier, error) {
-	var (
-		c                Courier
-		located          database.Instant
-		created, updated int64
-	)
+func scanCourier(row database.Row) (*Courier, error) {
+	var c Courier
 	err := row.Scan(&c.ID, &c.Version, &c.State, &c.Name, &c.Vehicle, &c.Position.Latitude, &c.Position.Longitude, &c.Sequence,
-		&located, &c.OrderID, &created, &updated)
+		database.IntoTime(&c.LocatedAt), &c.OrderID, database.IntoTime(&c.CreatedAt), database.IntoTime(&c.UpdatedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("courier")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a courier: %w", err)
 	}
-	c.LocatedAt, c.CreatedAt, c.UpdatedAt = located.Time, database.Time(created), database.Time(updated)
 	return &c, nil
 }

@@ -35,8 +35,10 @@ const (
 func createDelivery(tx *database.Tx, d *Delivery) (bool, error) {
 	result, err := tx.Exec(insertDelivery, d.OrderID, d.Version, string(d.State), d.Reason, d.ConsumerID, d.RestaurantID,
 		d.Pickup.Latitude, d.Pickup.Longitude, d.Dropoff.Latitude, d.Dropoff.Longitude, d.PickupCode, d.DeliveryPIN, d.CourierID,
-		d.WrongCodes, instant(d.WrongCodeAt), instant(d.OfferExpiresAt), instant(d.ReadyBy), instant(d.ReadyAt),
-		instant(d.Eta), instant(d.EtaEarliest), instant(d.EtaLatest), instant(d.PickedUpAt), instant(d.DeliveredAt),
+		d.WrongCodes, database.NullMicros(d.WrongCodeAt), database.NullMicros(d.OfferExpiresAt),
+		database.NullMicros(d.ReadyBy), database.NullMicros(d.ReadyAt), database.NullMicros(d.Eta),
+		database.NullMicros(d.EtaEarliest), database.NullMicros(d.EtaLatest),
+		database.NullMicros(d.PickedUpAt), database.NullMicros(d.DeliveredAt),
 		database.Micros(d.CreatedAt), database.Micros(d.UpdatedAt))
 	if err != nil {
 		return false, fmt.Errorf("create a delivery: %w", err)
@@ -70,9 +72,10 @@ func noTombstone(d *Delivery, err error) (*Delivery, error) {
 // updateDelivery writes a changed delivery down. The transactions of a module run one after another on SQLite; where they do not, the
 // version makes the second of two fail.
 func updateDelivery(tx *database.Tx, d *Delivery, seen int64) error {
-	result, err := tx.Exec(updateDeliveryRow, d.Version, string(d.State), d.Reason, d.CourierID, d.WrongCodes, instant(d.WrongCodeAt),
-		instant(d.OfferExpiresAt), instant(d.ReadyBy), instant(d.ReadyAt), instant(d.Eta), instant(d.EtaEarliest), instant(d.EtaLatest),
-		instant(d.PickedUpAt), instant(d.DeliveredAt), database.Micros(d.UpdatedAt), d.OrderID, seen)
+	result, err := tx.Exec(updateDeliveryRow, d.Version, string(d.State), d.Reason, d.CourierID, d.WrongCodes, database.NullMicros(d.WrongCodeAt),
+		database.NullMicros(d.OfferExpiresAt), database.NullMicros(d.ReadyBy), database.NullMicros(d.ReadyAt),
+		database.NullMicros(d.Eta), database.NullMicros(d.EtaEarliest), database.NullMicros(d.EtaLatest),
+		database.NullMicros(d.PickedUpAt), database.NullMicros(d.DeliveredAt), database.Micros(d.UpdatedAt), d.OrderID, seen)
 	if err != nil {
 		return fmt.Errorf("update a delivery: %w", err)
 	}
@@ -100,39 +103,22 @@ func readWaiting(ctx context.Context, db *database.DB) ([]*Delivery, error) {
 	return found, rows.Err()
 }
 
-// scanner is a row of either pool.
-type scanner interface{ Scan(dest ...any) error }
-
-func scanDelivery(row scanner) (*Delivery, error) {
-	var (
-		d                                             Delivery
-		wrongCodeAt, offerExpiresAt, readyBy, readyAt database.Instant
-		eta, earliest, latest, pickedUp, delivered    database.Instant
-		created, updated                              int64
-	)
+func scanDelivery(row database.Row) (*Delivery, error) {
+	var d Delivery
 	err := row.Scan(&d.OrderID, &d.Version, &d.State, &d.Reason, &d.ConsumerID, &d.RestaurantID,
 		&d.Pickup.Latitude, &d.Pickup.Longitude, &d.Dropoff.Latitude, &d.Dropoff.Longitude, &d.PickupCode, &d.DeliveryPIN, &d.CourierID,
-		&d.WrongCodes, &wrongCodeAt, &offerExpiresAt, &readyBy, &readyAt, &eta, &earliest, &latest, &pickedUp, &delivered,
-		&created, &updated)
+		&d.WrongCodes, database.IntoTime(&d.WrongCodeAt), database.IntoTime(&d.OfferExpiresAt),
+		database.IntoTime(&d.ReadyBy), database.IntoTime(&d.ReadyAt), database.IntoTime(&d.Eta),
+		database.IntoTime(&d.EtaEarliest), database.IntoTime(&d.EtaLatest),
+		database.IntoTime(&d.PickedUpAt), database.IntoTime(&d.DeliveredAt),
+		database.IntoTime(&d.CreatedAt), database.IntoTime(&d.UpdatedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("delivery")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a delivery: %w", err)
 	}
-	d.WrongCodeAt, d.OfferExpiresAt, d.ReadyBy, d.ReadyAt = wrongCodeAt.Time, offerExpiresAt.Time, readyBy.Time, readyAt.Time
-	d.Eta, d.EtaEarliest, d.EtaLatest = eta.Time, earliest.Time, latest.Time
-	d.PickedUpAt, d.DeliveredAt = pickedUp.Time, delivered.Time
-	d.CreatedAt, d.UpdatedAt = database.Time(created), database.Time(updated)
 	return &d, nil
-}
-
-// instant is how a column stores t; the zero time is NULL.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return database.Micros(t)
 }
 
 const (
@@ -186,7 +172,7 @@ const (
 
 // keepWord keeps what a kitchen said about an order until its delivery is scheduled.
 func keepWord(tx *database.Tx, orderID string, said word) error {
-	if _, err := tx.Exec(upsertEarlyWord, orderID, instant(said.readyBy), instant(said.readyAt)); err != nil {
+	if _, err := tx.Exec(upsertEarlyWord, orderID, database.NullMicros(said.readyBy), database.NullMicros(said.readyAt)); err != nil {
 		return fmt.Errorf("keep a kitchen's word: %w", err)
 	}
 	return nil
@@ -194,12 +180,12 @@ func keepWord(tx *database.Tx, orderID string, said word) error {
 
 // takeWord returns what was kept, and forgets it.
 func takeWord(tx *database.Tx, orderID string) (word, error) {
-	var readyBy, readyAt database.Instant
-	err := tx.QueryRow(takeEarlyWord, orderID).Scan(&readyBy, &readyAt)
+	var said word
+	err := tx.QueryRow(takeEarlyWord, orderID).Scan(database.IntoTime(&said.readyBy), database.IntoTime(&said.readyAt))
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return word{}, fmt.Errorf("take a kitchen's word: %w", err)
 	}
-	return word{readyBy.Time, readyAt.Time}, nil
+	return said, nil
 }
 
 const addWrongCode = `UPDATE delivery SET wrong_codes = wrong_codes + 1, wrong_code_at = ? WHERE order_id = ?`

@@ -31,17 +31,15 @@ const (
 )
 
 // scanKitchen reads a kitchen's row, and gives the defaults where there is none: which restaurants there are, is not known here.
-func scanKitchen(restaurantID string, row scanner) (Kitchen, error) {
+func scanKitchen(restaurantID string, row database.Row) (Kitchen, error) {
 	k := Kitchen{RestaurantID: restaurantID, Version: 1}
-	var updated int64
-	err := row.Scan(&k.Version, &k.Capacity, &updated)
+	err := row.Scan(&k.Version, &k.Capacity, database.IntoTime(&k.UpdatedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return k, nil
 	}
 	if err != nil {
 		return k, fmt.Errorf("read a kitchen: %w", err)
 	}
-	k.UpdatedAt = database.Time(updated)
 	return k, nil
 }
 

@@ -40,7 +40,7 @@ func create(tx *database.Tx, t *Ticket) (bool, error) {
 	}
 	result, err := tx.Exec(insertTicket, t.OrderID, t.Version, string(t.State), t.Reason, encodeIDs(t.MissingItems), t.RestaurantID,
 		t.ConsumerID, string(lines), t.Notes, t.PickupCode, int64(t.Preparation/time.Second), t.CancelID, string(t.StateBefore),
-		t.Promised, t.HandedOver, instant(t.AcceptBy), instant(t.ReadyBy), instant(t.ReadyAt),
+		t.Promised, t.HandedOver, database.NullMicros(t.AcceptBy), database.NullMicros(t.ReadyBy), database.NullMicros(t.ReadyAt),
 		database.Micros(t.CreatedAt), database.Micros(t.UpdatedAt))
 	if err != nil {
 		return false, fmt.Errorf("create a ticket: %w", err)
@@ -76,7 +76,7 @@ func read(ctx context.Context, db *database.DB, orderID string) (*Ticket, error)
 // makes the second of two fail.
 func update(tx *database.Tx, t *Ticket, seen int64) error {
 	result, err := tx.Exec(updateTicket, t.Version, string(t.State), t.Reason, encodeIDs(t.MissingItems), t.CancelID,
-		string(t.StateBefore), t.Promised, t.HandedOver, instant(t.AcceptBy), instant(t.ReadyBy), instant(t.ReadyAt),
+		string(t.StateBefore), t.Promised, t.HandedOver, database.NullMicros(t.AcceptBy), database.NullMicros(t.ReadyBy), database.NullMicros(t.ReadyAt),
 		database.Micros(t.UpdatedAt), t.OrderID, seen)
 	if err != nil {
 		return fmt.Errorf("update a ticket: %w", err)
@@ -87,19 +87,15 @@ func update(tx *database.Tx, t *Ticket, seen int64) error {
 	return nil
 }
 
-// scanner is a row of either pool.
-type scanner interface{ Scan(dest ...any) error }
-
-func scanTicket(row scanner) (*Ticket, error) {
+func scanTicket(row database.Row) (*Ticket, error) {
 	var (
-		t                        Ticket
-		missing, lines           string
-		preparation              int64
-		acceptBy, readyBy, ready database.Instant
-		created, updated         int64
+		t              Ticket
+		missing, lines string
+		preparation    int64
 	)
 	err := row.Scan(&t.OrderID, &t.Version, &t.State, &t.Reason, &missing, &t.RestaurantID, &t.ConsumerID, &lines, &t.Notes, &t.PickupCode,
-		&preparation, &t.CancelID, &t.StateBefore, &t.Promised, &t.HandedOver, &acceptBy, &readyBy, &ready, &created, &updated)
+		&preparation, &t.CancelID, &t.StateBefore, &t.Promised, &t.HandedOver,
+		database.IntoTime(&t.AcceptBy), database.IntoTime(&t.ReadyBy), database.IntoTime(&t.ReadyAt), database.IntoTime(&t.CreatedAt), database.IntoTime(&t.UpdatedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("ticket")
 	}
@@ -115,17 +111,7 @@ func scanTicket(row scanner) (*Ticket, error) {
 		}
 	}
 	t.Preparation = time.Duration(preparation) * time.Second
-	t.AcceptBy, t.ReadyBy, t.ReadyAt = acceptBy.Time, readyBy.Time, ready.Time
-	t.CreatedAt, t.UpdatedAt = database.Time(created), database.Time(updated)
 	return &t, nil
-}
-
-// instant is how a column stores t; the zero time is NULL.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return database.Micros(t)
 }
 
 func encodeIDs(ids []string) string {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"kerf/platform/database"
 	"kerf/platform/fault"
@@ -38,8 +37,8 @@ const (
 // create writes a notification down. It returns false if the recipient is told of the event already.
 func create(tx *database.Tx, n *Notification) (bool, error) {
 	result, err := tx.Exec(insertNotification, n.ID, n.RecipientID, n.EventID, n.About, n.OrderID, string(n.State), n.Facts.Reason,
-		n.Facts.Amount.Amount, n.Facts.Amount.Currency, instant(n.Facts.ReadyBy), n.Text.locale, n.Text.title, n.Text.body,
-		database.Micros(n.CreatedAt), instant(n.ReadAt))
+		n.Facts.Amount.Amount, n.Facts.Amount.Currency, database.NullMicros(n.Facts.ReadyBy), n.Text.locale, n.Text.title, n.Text.body,
+		database.Micros(n.CreatedAt), database.NullMicros(n.ReadAt))
 	if err != nil {
 		return false, fmt.Errorf("create a notification: %w", err)
 	}
@@ -57,7 +56,7 @@ func writeAnswer(tx *database.Tx, n *Notification) error {
 
 // writeRead writes down when a notification was read.
 func writeRead(tx *database.Tx, n *Notification) error {
-	if _, err := tx.Exec(markRead, instant(n.ReadAt), n.ID); err != nil {
+	if _, err := tx.Exec(markRead, database.NullMicros(n.ReadAt), n.ID); err != nil {
 		return fmt.Errorf("mark a notification read: %w", err)
 	}
 	return nil
@@ -99,32 +98,17 @@ func readNotifications(ctx context.Context, db *database.DB, query string, args 
 	return found, rows.Err()
 }
 
-// scanner is a row of either pool.
-type scanner interface{ Scan(dest ...any) error }
-
 // scan reads a notification, or answers NotFound.
-func scan(row scanner) (*Notification, error) {
-	var (
-		n               Notification
-		readyBy, readAt database.Instant
-		created         int64
-	)
+func scan(row database.Row) (*Notification, error) {
+	var n Notification
 	err := row.Scan(&n.ID, &n.RecipientID, &n.EventID, &n.About, &n.OrderID, &n.State, &n.Facts.Reason, &n.Facts.Amount.Amount,
-		&n.Facts.Amount.Currency, &readyBy, &n.Text.locale, &n.Text.title, &n.Text.body, &created, &readAt)
+		&n.Facts.Amount.Currency, database.IntoTime(&n.Facts.ReadyBy), &n.Text.locale, &n.Text.title, &n.Text.body,
+		database.IntoTime(&n.CreatedAt), database.IntoTime(&n.ReadAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("notification")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a notification: %w", err)
 	}
-	n.Facts.ReadyBy, n.ReadAt, n.CreatedAt = readyBy.Time, readAt.Time, database.Time(created)
 	return &n, nil
-}
-
-// instant is how a column stores t; the zero time is NULL.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return database.Micros(t)
 }

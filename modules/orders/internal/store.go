@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"kerf/platform/database"
 	"kerf/platform/fault"
@@ -87,7 +86,7 @@ func loadSaga(q querier, orderID string) (*Saga, error) {
 		s    Saga
 		data string
 	)
-	err := q.QueryRow(selectSaga, orderID).Scan(&s.ID, &s.Kind, &s.Step, &data, &s.Anomaly, &s.Attempts, (*instantColumn)(&s.StartedAt))
+	err := q.QueryRow(selectSaga, orderID).Scan(&s.ID, &s.Kind, &s.Step, &data, &s.Anomaly, &s.Attempts, database.IntoTime(&s.StartedAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -107,8 +106,10 @@ func orderFields(o *Order) []any {
 		&o.ID, &o.ConsumerID, &o.RestaurantID, &o.QuoteID, &o.AddressID, (*linesColumn)(&o.Lines), &p.Currency, &p.Subtotal, &p.Tax,
 		&p.DeliveryFee, &p.ServiceFee, &p.SmallOrderFee, &p.Tip, &p.Total, &p.CancellationFee, &o.Address.Latitude, &o.Address.Longitude,
 		&o.RestaurantPosition.Latitude, &o.RestaurantPosition.Longitude, &o.PaymentToken, &o.Notes, &o.PickupCode, &o.DeliveryPIN, &o.PreparationSeconds,
-		(*instantColumn)(&o.EtaEarliest), (*instantColumn)(&o.EtaLatest), (*instantColumn)(&o.PlacedAt), &o.Version, &o.State, &o.Reason, &o.Charge, &o.Furthest, &o.Setback, &o.Failure,
-		&o.CourierID, (*instantColumn)(&o.ReadyBy), &o.Dispatched, &o.Captured, &o.CancelBy, &o.CancelReason, (*instantColumn)(&o.HeardAt), (*instantColumn)(&o.UpdatedAt),
+		database.IntoTime(&o.EtaEarliest), database.IntoTime(&o.EtaLatest), database.IntoTime(&o.PlacedAt),
+		&o.Version, &o.State, &o.Reason, &o.Charge, &o.Furthest, &o.Setback, &o.Failure,
+		&o.CourierID, database.IntoTime(&o.ReadyBy), &o.Dispatched, &o.Captured, &o.CancelBy, &o.CancelReason,
+		database.IntoTime(&o.HeardAt), database.IntoTime(&o.UpdatedAt),
 	)
 }
 
@@ -122,8 +123,8 @@ func create(tx *database.Tx, o *Order) (bool, error) {
 	_, err = tx.Exec(insertOrder, o.ID, o.ConsumerID, o.RestaurantID, o.QuoteID, o.AddressID, string(lines), p.Currency, p.Subtotal, p.Tax,
 		p.DeliveryFee, p.ServiceFee, p.SmallOrderFee, p.Tip, p.Total, p.CancellationFee, o.Address.Latitude, o.Address.Longitude,
 		o.RestaurantPosition.Latitude, o.RestaurantPosition.Longitude, o.PaymentToken, o.Notes, o.PickupCode, o.DeliveryPIN, o.PreparationSeconds,
-		instant(o.EtaEarliest), instant(o.EtaLatest), instant(o.PlacedAt),
-		o.Version, string(o.State), string(o.Furthest), instant(o.HeardAt), instant(o.UpdatedAt))
+		database.NullMicros(o.EtaEarliest), database.NullMicros(o.EtaLatest), database.NullMicros(o.PlacedAt),
+		o.Version, string(o.State), string(o.Furthest), database.NullMicros(o.HeardAt), database.NullMicros(o.UpdatedAt))
 	if database.IsDuplicate(err) {
 		return false, nil
 	}
@@ -136,8 +137,8 @@ func create(tx *database.Tx, o *Order) (bool, error) {
 func update(tx *database.Tx, o *Order) error {
 	o.Version++
 	_, err := tx.Exec(updateOrder, o.Version, string(o.State), o.Reason, o.Charge, string(o.Furthest), o.Setback, o.Failure,
-		o.CourierID, instant(o.ReadyBy), o.Dispatched, o.Captured, string(o.CancelBy), o.CancelReason, o.PaymentToken,
-		instant(o.HeardAt), instant(o.UpdatedAt), o.ID)
+		o.CourierID, database.NullMicros(o.ReadyBy), o.Dispatched, o.Captured, string(o.CancelBy), o.CancelReason, o.PaymentToken,
+		database.NullMicros(o.HeardAt), database.NullMicros(o.UpdatedAt), o.ID)
 	if err != nil {
 		return fmt.Errorf("update order: %w", err)
 	}
@@ -145,7 +146,7 @@ func update(tx *database.Tx, o *Order) error {
 }
 
 func createSaga(tx *database.Tx, orderID string, s *Saga) error {
-	_, err := tx.Exec(insertSaga, s.ID, orderID, string(s.Kind), string(s.Step), s.Data.text(), s.Attempts, instant(s.StartedAt))
+	_, err := tx.Exec(insertSaga, s.ID, orderID, string(s.Kind), string(s.Step), s.Data.text(), s.Attempts, database.NullMicros(s.StartedAt))
 	if err != nil {
 		return fmt.Errorf("create saga: %w", err)
 	}
@@ -153,7 +154,7 @@ func createSaga(tx *database.Tx, orderID string, s *Saga) error {
 }
 
 func saveSaga(tx *database.Tx, s *Saga) error {
-	_, err := tx.Exec(updateSaga, string(s.Step), s.Data.text(), s.Anomaly, s.Attempts, instant(s.EndedAt), s.ID)
+	_, err := tx.Exec(updateSaga, string(s.Step), s.Data.text(), s.Anomaly, s.Attempts, database.NullMicros(s.EndedAt), s.ID)
 	if err != nil {
 		return fmt.Errorf("save saga: %w", err)
 	}
@@ -167,30 +168,6 @@ func (d Data) text() string {
 	}
 	text, _ := json.Marshal(d) // strings, booleans and a number: it cannot fail
 	return string(text)
-}
-
-// instant is a time as a column holds it, NULL for the zero time.
-func instant(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return database.Micros(t)
-}
-
-// instantColumn reads what instant writes.
-type instantColumn time.Time
-
-// Scan reads a column of microseconds.
-func (c *instantColumn) Scan(src any) error {
-	switch v := src.(type) {
-	case nil:
-		*c = instantColumn{}
-	case int64:
-		*c = instantColumn(database.Time(v))
-	default:
-		return fmt.Errorf("an instant is not a %T", src)
-	}
-	return nil
 }
 
 // linesColumn reads the JSON of an order's lines.
