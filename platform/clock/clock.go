@@ -38,7 +38,7 @@ func (c *Clock) Wall() time.Time {
 	if c.manual != nil {
 		return c.manual.now()
 	}
-	return cut(time.Now())
+	return Cut(time.Now())
 }
 
 // Now is the domain time. It never goes back: should the machine's clock be set
@@ -91,4 +91,5 @@ func (c *Clock) Wait(ctx context.Context, domain time.Time) error {
 	}
 }
 
-func cut(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }
+// Cut returns t in UTC to the microsecond, as databases keep it.
+func Cut(t time.Time) time.Time { return time.UnixMicro(t.UnixMicro()).UTC() }

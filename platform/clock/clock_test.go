@@ -184,7 +184,7 @@ func TestWallUntilIsLongEnough(t *testing.T) {
 }
 
 func TestTimersFireAtTheirInstant(t *testing.T) {
-	now := cut(time.Now())
+	now := Cut(time.Now())
 	c, err := New(List{{Wall: now, Domain: noon, Speed: 10_000}})
 	if err != nil {
 		t.Fatal(err)

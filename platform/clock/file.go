@@ -21,7 +21,7 @@ import (
 //
 // The caller makes sure that one process at a time opens a path.
 func Open(path string, speed float64) (*Clock, error) {
-	return open(path, speed, cut(time.Now()))
+	return open(path, speed, Cut(time.Now()))
 }
 
 func open(path string, speed float64, wall time.Time) (*Clock, error) {

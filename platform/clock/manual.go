@@ -16,7 +16,7 @@ type Manual struct {
 
 // NewManual makes a clock that stands at t, cut to microseconds.
 func NewManual(t time.Time) *Manual {
-	m := &manualTime{wall: cut(t), waiting: map[*manualTimer]struct{}{}, changed: make(chan struct{})}
+	m := &manualTime{wall: Cut(t), waiting: map[*manualTimer]struct{}{}, changed: make(chan struct{})}
 	entry := Entry{Wall: m.wall, Domain: m.wall, Speed: 1}
 	return &Manual{Clock: &Clock{list: List{entry}, rule: entry, manual: m}, time: m}
 }
@@ -73,7 +73,7 @@ func (m *manualTime) timers() (int, <-chan struct{}) {
 
 func (m *manualTime) advance(d time.Duration) {
 	m.mu.Lock()
-	m.wall = cut(m.wall.Add(d))
+	m.wall = Cut(m.wall.Add(d))
 	waiting := make([]*manualTimer, 0, len(m.waiting))
 	for t := range m.waiting {
 		waiting = append(waiting, t)

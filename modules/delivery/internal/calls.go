@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kerf/modules/delivery/deliveryapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/geo"
@@ -70,7 +71,7 @@ func deliveryOf(req *deliveryapi.ScheduleDeliveryRequest, now time.Time) *Delive
 		ConsumerID: req.GetConsumerId(), RestaurantID: req.GetRestaurantId(),
 		Pickup: geo.FromProto(req.GetPickup()), Dropoff: geo.FromProto(req.GetDropoff()),
 		PickupCode: req.GetPickupCode(), DeliveryPIN: req.GetDeliveryPin(),
-		ReadyBy:   timeOf(req.GetReadyBy()),
+		ReadyBy:   clock.FromProto(req.GetReadyBy()),
 		CreatedAt: now, UpdatedAt: now,
 	}
 }
@@ -160,9 +161,9 @@ func messageOf(d *Delivery, courier *kerfpb.Position) *deliveryapi.Delivery {
 	return &deliveryapi.Delivery{
 		OrderId: d.OrderID, Version: d.Version, State: stateOf(d.State), Reason: d.Reason,
 		ConsumerId: d.ConsumerID, RestaurantId: d.RestaurantID, CourierId: d.assigned(),
-		Pickup: d.Pickup.ToProto(), Dropoff: d.Dropoff.ToProto(), ReadyBy: timestamp(d.ReadyBy),
-		EtaEarliest: timestamp(d.EtaEarliest), EtaLatest: timestamp(d.EtaLatest),
-		PickedUpAt: timestamp(d.PickedUpAt), DeliveredAt: timestamp(d.DeliveredAt), UpdatedAt: timestamp(d.UpdatedAt),
+		Pickup: d.Pickup.ToProto(), Dropoff: d.Dropoff.ToProto(), ReadyBy: clock.ToProto(d.ReadyBy),
+		EtaEarliest: clock.ToProto(d.EtaEarliest), EtaLatest: clock.ToProto(d.EtaLatest),
+		PickedUpAt: clock.ToProto(d.PickedUpAt), DeliveredAt: clock.ToProto(d.DeliveredAt), UpdatedAt: clock.ToProto(d.UpdatedAt),
 		CourierPosition: courier,
 	}
 }

@@ -3,12 +3,12 @@ package internal
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/delivery/deliveryapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 )
 
@@ -30,7 +30,7 @@ func (s *Service) publish(ctx context.Context, tx *database.Tx, event fact) erro
 // names the courier who was called off.
 func factOf(before, d *Delivery, effect Effect) fact {
 	order, restaurant, consumer, courier := d.OrderID, d.RestaurantID, d.ConsumerID, d.CourierID
-	earliest, latest := timestamp(d.EtaEarliest), timestamp(d.EtaLatest)
+	earliest, latest := clock.ToProto(d.EtaEarliest), clock.ToProto(d.EtaLatest)
 	switch effect {
 	case Nothing, AskCourier, TakeBack:
 		return nil
@@ -49,10 +49,10 @@ func factOf(before, d *Delivery, effect Effect) fact {
 			EtaEarliest: earliest, EtaLatest: latest}
 	case PublishPickedUp:
 		return &deliveryapi.OrderPickedUp{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
-			PickedUpAt: timestamp(d.PickedUpAt), EtaEarliest: earliest, EtaLatest: latest}
+			PickedUpAt: clock.ToProto(d.PickedUpAt), EtaEarliest: earliest, EtaLatest: latest}
 	case PublishDroppedOff:
 		return &deliveryapi.OrderDroppedOff{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
-			DeliveredAt: timestamp(d.DeliveredAt)}
+			DeliveredAt: clock.ToProto(d.DeliveredAt)}
 	case PublishFailed:
 		return &deliveryapi.DeliveryFailed{OrderId: order, ConsumerId: consumer, RestaurantId: restaurant, CourierId: courier,
 			Reason: d.Reason}
@@ -65,7 +65,7 @@ func factOf(before, d *Delivery, effect Effect) fact {
 
 func scheduled(d *Delivery) fact {
 	return &deliveryapi.DeliveryScheduled{OrderId: d.OrderID, ConsumerId: d.ConsumerID, RestaurantId: d.RestaurantID,
-		EtaEarliest: timestamp(d.EtaEarliest), EtaLatest: timestamp(d.EtaLatest)}
+		EtaEarliest: clock.ToProto(d.EtaEarliest), EtaLatest: clock.ToProto(d.EtaLatest)}
 }
 
 // tellsArrival tells whether an event says when the order should arrive, so that no other need say so.
@@ -76,13 +76,5 @@ func tellsArrival(event fact) bool {
 
 func etaChanged(d *Delivery) fact {
 	return &deliveryapi.EtaChanged{OrderId: d.OrderID, ConsumerId: d.ConsumerID, RestaurantId: d.RestaurantID,
-		EtaEarliest: timestamp(d.EtaEarliest), EtaLatest: timestamp(d.EtaLatest)}
-}
-
-// timestamp is nil for the zero time.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
+		EtaEarliest: clock.ToProto(d.EtaEarliest), EtaLatest: clock.ToProto(d.EtaLatest)}
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/bus"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/inbox"
@@ -17,10 +16,10 @@ import (
 func (s *Service) Subscriptions() []inbox.Subscription {
 	return []inbox.Subscription{{Module: "kitchen", Handlers: []inbox.Handler{
 		inbox.On(func(ctx context.Context, tx *database.Tx, _ bus.Meta, event *kitchenapi.TicketDelayed) error {
-			return s.heard(ctx, tx, event.GetOrderId(), word{readyBy: timeOf(event.GetReadyBy())})
+			return s.heard(ctx, tx, event.GetOrderId(), word{readyBy: clock.FromProto(event.GetReadyBy())})
 		}),
 		inbox.On(func(ctx context.Context, tx *database.Tx, _ bus.Meta, event *kitchenapi.TicketReady) error {
-			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: timeOf(event.GetReadyAt())})
+			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: clock.FromProto(event.GetReadyAt())})
 		}),
 		inbox.On(func(ctx context.Context, tx *database.Tx, meta bus.Meta, event *kitchenapi.TicketHandedOver) error {
 			return s.heard(ctx, tx, event.GetOrderId(), word{readyAt: meta.Time}) // if nothing was said before
@@ -43,12 +42,4 @@ func (s *Service) heard(ctx context.Context, tx *database.Tx, orderID string, sa
 		return Nothing, nil
 	})
 	return err
-}
-
-// timeOf is the zero time where nothing was said. An instant is stored to the microsecond.
-func timeOf(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.AsTime().Truncate(time.Microsecond)
 }

@@ -10,6 +10,7 @@ import (
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/platform/bus"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/ids"
 )
@@ -100,7 +101,7 @@ func (s *Service) writePositions(ctx context.Context) error {
 
 // courierMoved is the report as an event. It names the order that the courier goes for or carries; an offer is not one.
 func courierMoved(courierID string, r report, has *Delivery) *deliveryapi.CourierMoved {
-	event := &deliveryapi.CourierMoved{CourierId: courierID, Position: r.position.ToProto(), Sequence: r.sequence, Time: timestamp(r.at)}
+	event := &deliveryapi.CourierMoved{CourierId: courierID, Position: r.position.ToProto(), Sequence: r.sequence, Time: clock.ToProto(r.at)}
 	if has != nil && has.assigned() != "" {
 		event.OrderIds = []string{has.OrderID}
 	}

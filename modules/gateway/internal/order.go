@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/accounting/accountingapi"
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/modules/orders/ordersapi"
+	"kerf/platform/clock"
 	"kerf/platform/fault"
+	"kerf/platform/geo"
 	"kerf/platform/ids"
 	"kerf/platform/kerfpb"
 	"kerf/platform/money"
@@ -38,32 +39,27 @@ type orderPart struct {
 }
 
 type ticketPart struct {
-	Version  int64      `json:"version"`
-	State    string     `json:"state"`
-	Reason   string     `json:"reason,omitempty"`
-	AcceptBy *time.Time `json:"accept_by,omitempty"`
-	ReadyBy  *time.Time `json:"ready_by,omitempty"`
-	ReadyAt  *time.Time `json:"ready_at,omitempty"`
-	Links    web.Links  `json:"_links"`
+	Version  int64     `json:"version"`
+	State    string    `json:"state"`
+	Reason   string    `json:"reason,omitempty"`
+	AcceptBy time.Time `json:"accept_by,omitzero"`
+	ReadyBy  time.Time `json:"ready_by,omitzero"`
+	ReadyAt  time.Time `json:"ready_at,omitzero"`
+	Links    web.Links `json:"_links"`
 }
 
 type deliveryPart struct {
-	Version         int64     `json:"version"`
-	State           string    `json:"state"`
-	Reason          string    `json:"reason,omitempty"`
-	CourierID       string    `json:"courier_id,omitempty"`
-	CourierPosition *position `json:"courier_position,omitempty"`
+	Version         int64         `json:"version"`
+	State           string        `json:"state"`
+	Reason          string        `json:"reason,omitempty"`
+	CourierID       string        `json:"courier_id,omitempty"`
+	CourierPosition *geo.Position `json:"courier_position,omitempty"`
 
-	ETAEarliest *time.Time `json:"eta_earliest,omitempty"`
-	ETALatest   *time.Time `json:"eta_latest,omitempty"`
-	PickedUpAt  *time.Time `json:"picked_up_at,omitempty"`
-	DeliveredAt *time.Time `json:"delivered_at,omitempty"`
-	Links       web.Links  `json:"_links"`
-}
-
-type position struct {
-	Latitude  float64 `json:"latitude"`
-	Longitude float64 `json:"longitude"`
+	ETAEarliest time.Time `json:"eta_earliest,omitzero"`
+	ETALatest   time.Time `json:"eta_latest,omitzero"`
+	PickedUpAt  time.Time `json:"picked_up_at,omitzero"`
+	DeliveredAt time.Time `json:"delivered_at,omitzero"`
+	Links       web.Links `json:"_links"`
 }
 
 type paymentPart struct {
@@ -153,7 +149,7 @@ func (g *Gateway) ticket(ctx context.Context, id string) (*ticketPart, error) {
 	t := res.GetTicket()
 	return &ticketPart{
 		Version: t.GetVersion(), State: strings.TrimPrefix(t.GetState().String(), "TICKET_STATE_"), Reason: t.GetReason(),
-		AcceptBy: instant(t.GetAcceptBy()), ReadyBy: instant(t.GetReadyBy()), ReadyAt: instant(t.GetReadyAt()),
+		AcceptBy: clock.FromProto(t.GetAcceptBy()), ReadyBy: clock.FromProto(t.GetReadyBy()), ReadyAt: clock.FromProto(t.GetReadyAt()),
 		Links: web.Links{"self": {Href: "/v1/tickets/" + id}},
 	}, nil
 }
@@ -169,8 +165,8 @@ func (g *Gateway) delivery(ctx context.Context, id string) (*deliveryPart, error
 	return &deliveryPart{
 		Version: d.GetVersion(), State: strings.TrimPrefix(d.GetState().String(), "DELIVERY_STATE_"), Reason: d.GetReason(),
 		CourierID: d.GetCourierId(), CourierPosition: place(d.GetCourierPosition()),
-		ETAEarliest: instant(d.GetEtaEarliest()), ETALatest: instant(d.GetEtaLatest()),
-		PickedUpAt: instant(d.GetPickedUpAt()), DeliveredAt: instant(d.GetDeliveredAt()),
+		ETAEarliest: clock.FromProto(d.GetEtaEarliest()), ETALatest: clock.FromProto(d.GetEtaLatest()),
+		PickedUpAt: clock.FromProto(d.GetPickedUpAt()), DeliveredAt: clock.FromProto(d.GetDeliveredAt()),
 		Links: web.Links{"self": {Href: "/v1/deliveries/" + id}},
 	}, nil
 }
@@ -190,17 +186,10 @@ func (g *Gateway) payment(ctx context.Context, id string) (*paymentPart, error) 
 	}, nil
 }
 
-func instant(t *timestamppb.Timestamp) *time.Time {
-	if t == nil {
-		return nil
-	}
-	at := t.AsTime()
-	return &at
-}
-
-func place(p *kerfpb.Position) *position {
+func place(p *kerfpb.Position) *geo.Position {
 	if p == nil {
 		return nil
 	}
-	return &position{p.GetLatitude(), p.GetLongitude()}
+	at := geo.FromProto(p)
+	return &at
 }

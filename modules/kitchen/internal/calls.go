@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
@@ -205,8 +206,8 @@ func messageOf(t *Ticket, withCode bool) *kitchenapi.Ticket {
 	m := &kitchenapi.Ticket{
 		OrderId: t.OrderID, Version: t.Version, State: stateOf(t.State), Reason: t.Reason,
 		RestaurantId: t.RestaurantID, ConsumerId: t.ConsumerID, Notes: t.Notes,
-		AcceptBy: timestamp(t.AcceptBy), ReadyBy: timestamp(t.ReadyBy), ReadyAt: timestamp(t.ReadyAt),
-		CreatedAt: timestamp(t.CreatedAt), UpdatedAt: timestamp(t.UpdatedAt),
+		AcceptBy: clock.ToProto(t.AcceptBy), ReadyBy: clock.ToProto(t.ReadyBy), ReadyAt: clock.ToProto(t.ReadyAt),
+		CreatedAt: clock.ToProto(t.CreatedAt), UpdatedAt: clock.ToProto(t.UpdatedAt),
 	}
 	if withCode {
 		m.PickupCode = t.PickupCode

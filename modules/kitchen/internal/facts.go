@@ -3,12 +3,11 @@ package internal
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 )
 
@@ -28,7 +27,7 @@ func factOf(t *Ticket, effect Effect) proto.Message {
 	case Nothing, AskRestaurant, HoldCancel, TakeCancelBack, RememberPickUp:
 		return nil
 	case PublishAccepted:
-		return &kitchenapi.TicketAccepted{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyBy: timestamp(t.ReadyBy)}
+		return &kitchenapi.TicketAccepted{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyBy: clock.ToProto(t.ReadyBy)}
 	case PublishRejected:
 		return &kitchenapi.TicketRejected{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, Reason: t.Reason,
 			MissingItemIds: t.MissingItems}
@@ -37,21 +36,13 @@ func factOf(t *Ticket, effect Effect) proto.Message {
 	case PublishPreparing:
 		return &kitchenapi.PreparationStarted{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer}
 	case PublishReady:
-		return &kitchenapi.TicketReady{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyAt: timestamp(t.ReadyAt)}
+		return &kitchenapi.TicketReady{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyAt: clock.ToProto(t.ReadyAt)}
 	case PublishDelayed:
-		return &kitchenapi.TicketDelayed{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyBy: timestamp(t.ReadyBy)}
+		return &kitchenapi.TicketDelayed{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, ReadyBy: clock.ToProto(t.ReadyBy)}
 	case PublishHandedOver:
 		return &kitchenapi.TicketHandedOver{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer}
 	case PublishCancelled:
 		return &kitchenapi.TicketCancelled{OrderId: order, RestaurantId: restaurant, ConsumerId: consumer, Reason: t.Reason}
 	}
 	panic(fmt.Sprintf("kitchen: no event for the effect %q", effect))
-}
-
-// timestamp is nil for the zero time.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }

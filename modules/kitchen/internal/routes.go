@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
@@ -170,7 +171,7 @@ func (s *Service) postAcceptance(c echo.Context) error {
 		ReadyBy time.Time `json:"ready_by"`
 	}
 	return s.act(c, &body, unchecked, func(_ *database.Tx, t *Ticket, now time.Time) (Effect, error) {
-		return t.Accept(cut(body.ReadyBy), now)
+		return t.Accept(clock.Cut(body.ReadyBy), now)
 	})
 }
 
@@ -216,7 +217,7 @@ func (s *Service) postDelay(c echo.Context) error {
 		return v.Err()
 	}
 	return s.act(c, &body, check, func(_ *database.Tx, t *Ticket, now time.Time) (Effect, error) {
-		return t.Delay(cut(body.ReadyBy), now)
+		return t.Delay(clock.Cut(body.ReadyBy), now)
 	})
 }
 
@@ -225,9 +226,6 @@ func (s *Service) postHandOver(c echo.Context) error {
 		return t.HandOver(now)
 	})
 }
-
-// cut is an instant as it is stored: in UTC, to the microsecond.
-func cut(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func (s *Service) getKitchen(c echo.Context) error {
 	p, restaurantID, err := requireKitchen(c, staff...)

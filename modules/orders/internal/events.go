@@ -1,12 +1,10 @@
 package internal
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/orders/ordersapi"
+	"kerf/platform/clock"
 )
 
 func placedEvent(o *Order) proto.Message {
@@ -18,7 +16,7 @@ func placedEvent(o *Order) proto.Message {
 		OrderId: o.ID, ConsumerId: o.ConsumerID, RestaurantId: o.RestaurantID,
 		Lines: lines, Total: o.money(o.Price.Total),
 		Address: o.Address.proto(), RestaurantPosition: o.RestaurantPosition.proto(),
-		PlacedAt: timestamp(o.PlacedAt), EtaEarliest: timestamp(o.EtaEarliest), EtaLatest: timestamp(o.EtaLatest),
+		PlacedAt: clock.ToProto(o.PlacedAt), EtaEarliest: clock.ToProto(o.EtaEarliest), EtaLatest: clock.ToProto(o.EtaLatest),
 	}
 }
 
@@ -53,11 +51,4 @@ func endedEvent(o *Order) proto.Message {
 	default:
 		return &ordersapi.OrderDelivered{OrderId: o.ID, ConsumerId: o.ConsumerID, RestaurantId: o.RestaurantID, Charge: charge}
 	}
-}
-
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }

@@ -2,13 +2,11 @@ package internal
 
 import (
 	"context"
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/bus"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 )
@@ -33,7 +31,7 @@ func (c *Core) hear(ctx context.Context, tx *database.Tx, orderID string, f Fact
 
 // TicketAccepted hears that the restaurant will cook.
 func (c *Core) TicketAccepted(ctx context.Context, tx *database.Tx, _ bus.Meta, e *kitchenapi.TicketAccepted) error {
-	return c.hear(ctx, tx, e.GetOrderId(), Fact{On: TicketAccepted, ReadyBy: instantOf(e.GetReadyBy())})
+	return c.hear(ctx, tx, e.GetOrderId(), Fact{On: TicketAccepted, ReadyBy: clock.FromProto(e.GetReadyBy())})
 }
 
 // PreparationStarted hears that the restaurant cooks.
@@ -79,11 +77,4 @@ func (c *Core) DeliveryFailed(ctx context.Context, tx *database.Tx, _ bus.Meta, 
 // DeliveryCancelled hears that no courier comes: none could be found, or this is the echo of an order's own cancel.
 func (c *Core) DeliveryCancelled(ctx context.Context, tx *database.Tx, _ bus.Meta, e *deliveryapi.DeliveryCancelled) error {
 	return c.hear(ctx, tx, e.GetOrderId(), Fact{On: DeliveryCancelled, Reason: e.GetReason()})
-}
-
-func instantOf(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.AsTime().Truncate(time.Microsecond)
 }

@@ -9,6 +9,7 @@ import (
 
 	"kerf/modules/consumers/consumersapi"
 	"kerf/modules/restaurants/restaurantsapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/geo"
@@ -94,7 +95,7 @@ func (c *Core) terms(cmd PlaceOrder, q *restaurantsapi.Quote, paymentToken strin
 		Address: positionOf(q.GetAddress()), RestaurantPosition: positionOf(q.GetRestaurantPosition()),
 		PaymentToken: paymentToken, Notes: cmd.Notes, PickupCode: code, DeliveryPIN: pin,
 		PreparationSeconds: q.GetPreparationSeconds(),
-		EtaEarliest:        instantOf(q.GetEtaEarliest()), EtaLatest: instantOf(q.GetEtaLatest()),
+		EtaEarliest:        clock.FromProto(q.GetEtaEarliest()), EtaLatest: clock.FromProto(q.GetEtaLatest()),
 		PlacedAt: c.clock.Now(),
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"kerf/modules/accounting/accountingapi"
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 )
@@ -177,7 +178,7 @@ func authorizePaymentRequest(o *Order, key string) *accountingapi.AuthorizePayme
 func scheduleDeliveryRequest(o *Order, key string) *deliveryapi.ScheduleDeliveryRequest {
 	return &deliveryapi.ScheduleDeliveryRequest{
 		OperationKey: key, OrderId: o.ID, ConsumerId: o.ConsumerID, RestaurantId: o.RestaurantID,
-		Pickup: o.RestaurantPosition.proto(), Dropoff: o.Address.proto(), ReadyBy: timestamp(database.Time(o.Saga.Data.ReadyBy)),
+		Pickup: o.RestaurantPosition.proto(), Dropoff: o.Address.proto(), ReadyBy: clock.ToProto(database.Time(o.Saga.Data.ReadyBy)),
 		PickupCode: o.PickupCode, DeliveryPin: o.DeliveryPIN,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"kerf/modules/orders/ordersapi"
+	"kerf/platform/clock"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
 	"kerf/platform/web"
@@ -54,7 +55,7 @@ func (o *Order) view(p identity.Principal) *ordersapi.Order {
 		ServiceFee: o.money(price.ServiceFee), SmallOrderFee: o.money(price.SmallOrderFee), Tip: o.money(price.Tip),
 		Total: o.money(price.Total), CancellationFee: o.money(price.CancellationFee),
 		Address: o.Address.proto(), Notes: o.Notes,
-		PlacedAt: timestamp(o.PlacedAt), UpdatedAt: timestamp(o.UpdatedAt), CancelRequested: o.CancelWaits(),
+		PlacedAt: clock.ToProto(o.PlacedAt), UpdatedAt: clock.ToProto(o.UpdatedAt), CancelRequested: o.CancelWaits(),
 	}
 	for _, l := range o.Lines {
 		v.Lines = append(v.Lines, &ordersapi.OrderLine{

@@ -6,6 +6,7 @@ import (
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
@@ -126,11 +127,11 @@ func (c *Core) enquire(ctx context.Context, o *Order) ([]Fact, error) {
 func ticketFacts(t *kitchenapi.Ticket) []Fact {
 	switch t.GetState() {
 	case kitchenapi.TicketState_TICKET_STATE_ACCEPTED:
-		return []Fact{{On: TicketAccepted, ReadyBy: instantOf(t.GetReadyBy())}}
+		return []Fact{{On: TicketAccepted, ReadyBy: clock.FromProto(t.GetReadyBy())}}
 	case kitchenapi.TicketState_TICKET_STATE_PREPARING:
-		return []Fact{{On: TicketAccepted, ReadyBy: instantOf(t.GetReadyBy())}, {On: PreparationStarted}}
+		return []Fact{{On: TicketAccepted, ReadyBy: clock.FromProto(t.GetReadyBy())}, {On: PreparationStarted}}
 	case kitchenapi.TicketState_TICKET_STATE_READY, kitchenapi.TicketState_TICKET_STATE_PICKED_UP:
-		return []Fact{{On: TicketAccepted, ReadyBy: instantOf(t.GetReadyBy())}, {On: TicketReady}}
+		return []Fact{{On: TicketAccepted, ReadyBy: clock.FromProto(t.GetReadyBy())}, {On: TicketReady}}
 	case kitchenapi.TicketState_TICKET_STATE_REJECTED:
 		return []Fact{{On: TicketRejected, Reason: t.GetReason()}}
 	case kitchenapi.TicketState_TICKET_STATE_EXPIRED:

@@ -3,10 +3,9 @@ package internal
 import (
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/tracking/trackingapi"
+	"kerf/platform/clock"
 	"kerf/platform/geo"
 	"kerf/platform/kerfpb"
 	"kerf/platform/money"
@@ -90,19 +89,19 @@ func resourceOf(v *trackingapi.View) viewResource {
 	if o := v.GetOrder(); o != nil {
 		r.Order = &orderResource{
 			Sequence: o.GetSequence(), State: o.GetState(), Reason: o.GetReason(), CancelRequested: o.GetCancelRequested(),
-			Total: amount(o.GetTotal()), Charge: amount(o.GetCharge()), PlacedAt: instant(o.GetPlacedAt()),
+			Total: amount(o.GetTotal()), Charge: amount(o.GetCharge()), PlacedAt: clock.FromProto(o.GetPlacedAt()),
 			Address: position(o.GetAddress()), RestaurantPosition: position(o.GetRestaurantPosition()),
-			EtaEarliest: instant(o.GetEtaEarliest()), EtaLatest: instant(o.GetEtaLatest()),
+			EtaEarliest: clock.FromProto(o.GetEtaEarliest()), EtaLatest: clock.FromProto(o.GetEtaLatest()),
 		}
 	}
 	if t := v.GetTicket(); t != nil {
-		r.Ticket = &ticketResource{t.GetSequence(), t.GetState(), instant(t.GetReadyBy())}
+		r.Ticket = &ticketResource{t.GetSequence(), t.GetState(), clock.FromProto(t.GetReadyBy())}
 	}
 	if d := v.GetDelivery(); d != nil {
 		r.Delivery = &deliveryResource{
 			Sequence: d.GetSequence(), State: d.GetState(), CourierID: d.GetCourierId(),
-			EtaEarliest: instant(d.GetEtaEarliest()), EtaLatest: instant(d.GetEtaLatest()),
-			PickedUpAt: instant(d.GetPickedUpAt()), DeliveredAt: instant(d.GetDeliveredAt()),
+			EtaEarliest: clock.FromProto(d.GetEtaEarliest()), EtaLatest: clock.FromProto(d.GetEtaLatest()),
+			PickedUpAt: clock.FromProto(d.GetPickedUpAt()), DeliveredAt: clock.FromProto(d.GetDeliveredAt()),
 		}
 	}
 	if p := v.GetPayment(); p != nil {
@@ -121,7 +120,7 @@ type positionResource struct {
 }
 
 func positionOf(m *deliveryapi.CourierMoved, orderIDs []string) positionResource {
-	return positionResource{m.GetCourierId(), geo.FromProto(m.GetPosition()), m.GetSequence(), orderIDs, instant(m.GetTime())}
+	return positionResource{m.GetCourierId(), geo.FromProto(m.GetPosition()), m.GetSequence(), orderIDs, clock.FromProto(m.GetTime())}
 }
 
 // endResource is the last event of an order's stream.
@@ -144,11 +143,4 @@ func position(p *kerfpb.Position) *geo.Position {
 	}
 	at := geo.FromProto(p)
 	return &at
-}
-
-func instant(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.AsTime()
 }
