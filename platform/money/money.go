@@ -30,12 +30,6 @@ type Money struct {
 	Currency string `json:"currency"`
 }
 
-// New returns an amount, or ErrRange or ErrCurrency.
-func New(amount int64, currency string) (Money, error) {
-	m := Money{amount, currency}
-	return m, m.Check()
-}
-
 // Zero returns nothing of a currency.
 func Zero(currency string) Money { return Money{0, currency} }
 
@@ -67,22 +61,6 @@ func (m Money) combine(o Money, signed int64) (Money, error) {
 	return Money{sum, m.Currency}, nil
 }
 
-// Mul returns m × quantity, or ErrRange.
-func (m Money) Mul(quantity int64) (Money, error) {
-	if err := inRange(m.Amount); err != nil {
-		return Money{}, err
-	}
-	hi, lo := bits.Mul64(abs(m.Amount), abs(quantity))
-	if hi != 0 || lo > Max {
-		return Money{}, fmt.Errorf("%w: %d × %d", ErrRange, m.Amount, quantity)
-	}
-	product := int64(lo)
-	if (m.Amount < 0) != (quantity < 0) {
-		product = -product
-	}
-	return Money{product, m.Currency}, nil
-}
-
 // Tax returns the tax on one line: m × basisPoints / 10,000, rounded half to even. Rates are 0 to MaxBasisPoints; ErrRange
 // otherwise. Lines are rounded one by one and then added, so that a receipt's lines sum to its total.
 func (m Money) Tax(basisPoints int64) (Money, error) {
@@ -105,19 +83,8 @@ func (m Money) Tax(basisPoints int64) (Money, error) {
 	return Money{tax, m.Currency}, nil
 }
 
-// Neg returns −m.
-func (m Money) Neg() Money { return Money{-m.Amount, m.Currency} }
-
 // IsZero tells whether the amount is nothing, in whatever currency.
 func (m Money) IsZero() bool { return m.Amount == 0 }
-
-// Less tells whether m < o, or ErrCurrency.
-func (m Money) Less(o Money) (bool, error) {
-	if m.Currency != o.Currency {
-		return false, fmt.Errorf("%w: %q and %q", ErrCurrency, m.Currency, o.Currency)
-	}
-	return m.Amount < o.Amount, nil
-}
 
 // Sum adds amounts of one currency; of none it is Zero(currency).
 func Sum(currency string, amounts ...Money) (Money, error) {

@@ -57,10 +57,9 @@ func TestArithmeticIsExactOrRefused(t *testing.T) {
 		}{
 			"add": {func() (money.Money, error) { return eur(a).Add(eur(b)) }, new(big.Int).Add(A, B)},
 			"sub": {func() (money.Money, error) { return eur(a).Sub(eur(b)) }, new(big.Int).Sub(A, B)},
-			"mul": {func() (money.Money, error) { return eur(a).Mul(b) }, new(big.Int).Mul(A, B)},
 			"tax": {func() (money.Money, error) { return eur(a).Tax(rate) }, halfEven(new(big.Int).Mul(A, big.NewInt(rate)), 10_000)},
 		} {
-			operandsFit := fits(A) && (name == "mul" || name == "tax" || fits(B))
+			operandsFit := fits(A) && (name == "tax" || fits(B))
 			got, err := operation.got()
 			if !operandsFit || !fits(operation.want) {
 				if !errors.Is(err, money.ErrRange) {
@@ -107,16 +106,15 @@ func TestCurrenciesDoNotMix(t *testing.T) {
 	for name, err := range map[string]error{
 		"add":               second(eur(1).Add(usd)),
 		"sub":               second(eur(1).Sub(usd)),
-		"less":              second(eur(1).Less(usd)),
 		"sum":               second(money.Sum("EUR", eur(1), usd)),
 		"add to no money":   second(money.Money{}.Add(eur(1))),
 		"add no money":      second(money.Money{}.Add(money.Money{})),
-		"a made-up one":     second(money.New(1, "EEE")),
-		"across two codes":  second(money.New(1, "D A")),
-		"lower case":        second(money.New(1, "eur")),
-		"none":              second(money.New(1, "")),
-		"the testing code":  second(money.New(1, "XTS")),
-		"longer than three": second(money.New(1, "EUR GBP")),
+		"a made-up one":     money.Money{Amount: 1, Currency: "EEE"}.Check(),
+		"across two codes":  money.Money{Amount: 1, Currency: "D A"}.Check(),
+		"lower case":        money.Money{Amount: 1, Currency: "eur"}.Check(),
+		"none":              money.Money{Amount: 1, Currency: ""}.Check(),
+		"the testing code":  money.Money{Amount: 1, Currency: "XTS"}.Check(),
+		"longer than three": money.Money{Amount: 1, Currency: "EUR GBP"}.Check(),
 	} {
 		if !errors.Is(err, money.ErrCurrency) {
 			t.Errorf("%s: %v", name, err)
@@ -124,9 +122,6 @@ func TestCurrenciesDoNotMix(t *testing.T) {
 	}
 	if got, err := money.Sum("EUR", eur(1), eur(2), eur(-4)); err != nil || got != eur(-1) {
 		t.Errorf("Sum() = %v, %v", got, err)
-	}
-	if less, err := eur(1).Less(eur(2)); err != nil || !less {
-		t.Errorf("1 < 2: %v, %v", less, err)
 	}
 }
 
@@ -208,7 +203,7 @@ func TestMoneyCrossesAsAMessage(t *testing.T) {
 	if got := money.FromProto((*kerfpb.Money)(nil)); got != (money.Money{}) {
 		t.Errorf("no message is %v", got)
 	}
-	if got := eur(-7).Neg(); got != eur(7) || got.IsZero() || !money.Zero("EUR").IsZero() || got.String() != "7 EUR" {
-		t.Errorf("Neg() = %v", got)
+	if got := eur(-7); got.IsZero() || !money.Zero("EUR").IsZero() || got.String() != "-7 EUR" {
+		t.Errorf("got %v", got)
 	}
 }

@@ -80,15 +80,3 @@ func PointAt(latitude, longitude float64) Point {
 		Y: (latitude - originLatitude) * metresPerDegree,
 	}
 }
-
-// End is when the day is over: its last order has been placed, and the last shift ends.
-func (d Day) End() time.Duration {
-	var end time.Duration
-	for _, o := range d.Orders {
-		end = max(end, o.Placed)
-	}
-	for _, c := range d.Couriers {
-		end = max(end, c.Off)
-	}
-	return end
-}
