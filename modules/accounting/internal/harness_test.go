@@ -2,11 +2,8 @@ package internal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +20,7 @@ import (
 	"kerf/platform/kerfpb"
 	"kerf/platform/outbox"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 	"kerf/platform/work"
 )
 
@@ -31,13 +29,13 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // bank is a running module on a database of its own, with the simulator.
 type bank struct {
 	*Service
+	webtest.Client
 	t         *testing.T
 	dir       string
 	clock     *clock.Manual
 	simulator *provider.Simulator
 	work      *work.Queue
 	ctx       context.Context // of a saga
-	http      http.Handler
 	closed    bool
 	stop      func()
 }
@@ -78,9 +76,9 @@ func openIn(t *testing.T, dir string, clk *clock.Manual, timeout time.Duration) 
 		}
 	}
 	t.Cleanup(func() { b.stop() })
-	server := web.New(web.Config{Verifier: tokens{}, Wall: clk.Wall})
+	server := web.New(web.Config{Verifier: webtest.Tokens{}, Wall: clk.Wall})
 	b.Routes(server.Echo)
-	b.http = server
+	b.Client = webtest.Client{TB: t, Handler: server}
 	return b
 }
 
@@ -89,14 +87,6 @@ func (b *bank) restart() *bank {
 	b.t.Helper()
 	b.stop()
 	return openIn(b.t, b.dir, b.clock, b.timeout)
-}
-
-// tokens makes the token "role+subject+owned+owned" the principal that it spells.
-type tokens struct{}
-
-func (tokens) Verify(_ context.Context, token string) (identity.Principal, error) {
-	part := strings.Split(token, "+")
-	return identity.Principal{Subject: part[1], Roles: []identity.Role{identity.Role(part[0])}, OwnedIDs: part[2:]}, nil
 }
 
 // order is an order that is to be paid: 10.00 and 0.70 tax, 2.50 for delivery, 1.10 for service, 0.50 as it is small, 1.20 tip.
@@ -245,83 +235,6 @@ func (b *bank) wantCharges(o order, states ...string) {
 	if !slices.Equal(got, states) {
 		b.t.Errorf("the provider has charges that are %v, want %v", got, states)
 	}
-}
-
-// answer is what the public API answered.
-type answer struct {
-	t      *testing.T
-	status int
-	header http.Header
-	raw    []byte
-	body   map[string]any
-}
-
-func (b *bank) do(token, method, path, body string, headers ...string) *answer {
-	b.t.Helper()
-	in := httptest.NewRequest(method, path, strings.NewReader(body))
-	if body != "" {
-		in.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		in.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		in.Header.Set(headers[i], headers[i+1])
-	}
-	out := httptest.NewRecorder()
-	b.http.ServeHTTP(out, in)
-	a := &answer{t: b.t, status: out.Code, header: out.Header(), raw: out.Body.Bytes()}
-	if len(a.raw) > 0 {
-		must(b.t, json.Unmarshal(a.raw, &a.body))
-	}
-	return a
-}
-
-func (b *bank) get(token, path string, headers ...string) *answer {
-	b.t.Helper()
-	return b.do(token, http.MethodGet, path, "", headers...)
-}
-
-// post sends a command under a new key, unless headers name one.
-func (b *bank) post(token, path, body string, headers ...string) *answer {
-	b.t.Helper()
-	return b.do(token, http.MethodPost, path, body, append([]string{"Idempotency-Key", ids.New()}, headers...)...)
-}
-
-func (a *answer) want(status int) *answer {
-	a.t.Helper()
-	if a.status != status {
-		a.t.Fatalf("answered %d %s, want %d", a.status, a.raw, status)
-	}
-	return a
-}
-
-// problem checks a refusal, and that it is one of the platform's problems.
-func (a *answer) problem(status int, code string) *answer {
-	a.t.Helper()
-	a.want(status)
-	if a.body["code"] != code || a.header.Get("Content-Type") != "application/problem+json" {
-		a.t.Errorf("answered %s as %s, want the code %s", a.raw, a.header.Get("Content-Type"), code)
-	}
-	return a
-}
-
-// violation checks that the refusal names a field.
-func (a *answer) violation(field string) {
-	a.t.Helper()
-	a.problem(http.StatusBadRequest, "invalid")
-	list, _ := a.body["violations"].([]any)
-	for _, v := range list {
-		if v.(map[string]any)["field"] == field {
-			return
-		}
-	}
-	a.t.Errorf("answered %s, want a violation of %q", a.raw, field)
-}
-
-func (a *answer) links() map[string]any {
-	links, _ := a.body["_links"].(map[string]any)
-	return links
 }
 
 func must(t testing.TB, err error) {

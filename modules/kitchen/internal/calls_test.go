@@ -157,7 +157,7 @@ func TestACancelAnswersWhetherWorkWasPromised(t *testing.T) {
 func TestACancelComesTooLateOnceTheFoodIsGone(t *testing.T) {
 	k := open(t)
 	o := k.ready()
-	k.post(o.cook(), "/v1/tickets/"+o.id+"/hand-over", `{}`).want(200)
+	k.Post(o.cook(), "/v1/tickets/"+o.id+"/hand-over", `{}`).Want(200)
 	_, err := k.begin(o, "c")
 	wantFault(t, err, "ticket_picked_up")
 	wantFault(t, k.confirm(o, "c"), "cancel_not_begun")
@@ -255,7 +255,7 @@ func TestTheAuditCountsOpenTickets(t *testing.T) {
 	held, done := k.accepted(), k.ready()
 	_, err := k.begin(held, "c")
 	must(t, err)
-	k.post(done.cook(), "/v1/tickets/"+done.id+"/hand-over", `{}`).want(200)
+	k.Post(done.cook(), "/v1/tickets/"+done.id+"/hand-over", `{}`).Want(200)
 	counters, err := k.Audit(t.Context())
 	if err != nil || counters["tickets_open"] != 2 || counters["tickets_cancel_pending"] != 1 {
 		t.Errorf("%v, %v", counters, err)

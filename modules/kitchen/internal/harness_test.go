@@ -2,11 +2,9 @@ package internal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -21,16 +19,17 @@ import (
 	"kerf/platform/ids"
 	"kerf/platform/outbox"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 	"kerf/platform/work"
 )
 
 // kitchen is a running module on a database of its own.
 type kitchen struct {
 	*Service
+	webtest.Client
 	t     *testing.T
 	clock *clock.Manual
 	ctx   context.Context // of a saga
-	http  http.Handler
 }
 
 func open(t *testing.T) *kitchen {
@@ -52,18 +51,10 @@ func open(t *testing.T) *kitchen {
 			t.Error(err)
 		}
 	})
-	server := web.New(web.Config{Verifier: tokens{}, Wall: clk.Wall})
+	server := web.New(web.Config{Verifier: webtest.Tokens{}, Wall: clk.Wall})
 	k.Routes(server.Echo)
-	k.http = server
+	k.Client = webtest.Client{TB: t, Handler: server}
 	return k
-}
-
-// tokens makes the token "role subject owned owned" the principal that it spells.
-type tokens struct{}
-
-func (tokens) Verify(_ context.Context, token string) (identity.Principal, error) {
-	part := strings.Split(token, "+")
-	return identity.Principal{Subject: part[1], Roles: []identity.Role{identity.Role(part[0])}, OwnedIDs: part[2:]}, nil
 }
 
 // order is an order whose ticket is in hand.
@@ -101,21 +92,21 @@ func (k *kitchen) awaiting() order {
 func (k *kitchen) accepted() order {
 	k.t.Helper()
 	o := k.awaiting()
-	k.post(o.cook(), "/v1/tickets/"+o.id+"/acceptance", `{}`).want(http.StatusOK)
+	k.Post(o.cook(), "/v1/tickets/"+o.id+"/acceptance", `{}`).Want(http.StatusOK)
 	return o
 }
 
 func (k *kitchen) preparing() order {
 	k.t.Helper()
 	o := k.accepted()
-	k.post(o.cook(), "/v1/tickets/"+o.id+"/preparation", `{}`).want(http.StatusOK)
+	k.Post(o.cook(), "/v1/tickets/"+o.id+"/preparation", `{}`).Want(http.StatusOK)
 	return o
 }
 
 func (k *kitchen) ready() order {
 	k.t.Helper()
 	o := k.preparing()
-	k.post(o.cook(), "/v1/tickets/"+o.id+"/readiness", `{}`).want(http.StatusOK)
+	k.Post(o.cook(), "/v1/tickets/"+o.id+"/readiness", `{}`).Want(http.StatusOK)
 	return o
 }
 
@@ -162,83 +153,6 @@ func (k *kitchen) wantFacts(o order, want ...string) {
 func (k *kitchen) write(f func(ctx context.Context, tx *database.Tx) error) {
 	k.t.Helper()
 	must(k.t, k.db.Write(k.ctx, f))
-}
-
-// answer is what the public API answered.
-type answer struct {
-	t      *testing.T
-	status int
-	header http.Header
-	raw    []byte
-	body   map[string]any
-}
-
-func (k *kitchen) do(token, method, path, body string, headers ...string) *answer {
-	k.t.Helper()
-	in := httptest.NewRequest(method, path, strings.NewReader(body))
-	if body != "" {
-		in.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		in.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		in.Header.Set(headers[i], headers[i+1])
-	}
-	out := httptest.NewRecorder()
-	k.http.ServeHTTP(out, in)
-	a := &answer{t: k.t, status: out.Code, header: out.Header(), raw: out.Body.Bytes()}
-	if len(a.raw) > 0 {
-		must(k.t, json.Unmarshal(a.raw, &a.body))
-	}
-	return a
-}
-
-func (k *kitchen) get(token, path string, headers ...string) *answer {
-	k.t.Helper()
-	return k.do(token, http.MethodGet, path, "", headers...)
-}
-
-// post sends a command under a new key, unless headers name one.
-func (k *kitchen) post(token, path, body string, headers ...string) *answer {
-	k.t.Helper()
-	return k.do(token, http.MethodPost, path, body, append([]string{"Idempotency-Key", ids.New()}, headers...)...)
-}
-
-func (a *answer) want(status int) *answer {
-	a.t.Helper()
-	if a.status != status {
-		a.t.Fatalf("answered %d %s, want %d", a.status, a.raw, status)
-	}
-	return a
-}
-
-// problem checks a refusal, and that it is one of the platform's problems.
-func (a *answer) problem(status int, code string) *answer {
-	a.t.Helper()
-	a.want(status)
-	if a.body["code"] != code || a.header.Get("Content-Type") != "application/problem+json" {
-		a.t.Errorf("answered %s as %s, want the code %s", a.raw, a.header.Get("Content-Type"), code)
-	}
-	return a
-}
-
-// violation checks that the refusal names a field.
-func (a *answer) violation(field string) {
-	a.t.Helper()
-	a.problem(http.StatusBadRequest, "invalid")
-	list, _ := a.body["violations"].([]any)
-	for _, v := range list {
-		if v.(map[string]any)["field"] == field {
-			return
-		}
-	}
-	a.t.Errorf("answered %s, want a violation of %q", a.raw, field)
-}
-
-func (a *answer) links() map[string]any {
-	links, _ := a.body["_links"].(map[string]any)
-	return links
 }
 
 func kindOf(t *testing.T, err error, want fault.Kind) {

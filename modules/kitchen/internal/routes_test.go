@@ -9,6 +9,7 @@ import (
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/ids"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 )
 
 func TestARestaurantTakesATicketFromTheBoardToTheCounter(t *testing.T) {
@@ -16,10 +17,10 @@ func TestARestaurantTakesATicketFromTheBoardToTheCounter(t *testing.T) {
 	o := k.awaiting()
 	cook, at := o.cook(), "/v1/tickets/"+o.id
 
-	seen := k.get(cook, at).want(http.StatusOK)
-	if seen.body["state"] != "AWAITING_ACCEPTANCE" || seen.body["pickup_code"] != "K7" || seen.links()["acceptance"] == nil ||
-		seen.links()["readiness"] != nil || seen.header.Get("ETag") != `"2"` {
-		t.Errorf("before acceptance: %s", seen.raw)
+	seen := k.Get(cook, at).Want(http.StatusOK)
+	if seen.Body["state"] != "AWAITING_ACCEPTANCE" || seen.Body["pickup_code"] != "K7" || seen.Links()["acceptance"] == nil ||
+		seen.Links()["readiness"] != nil || seen.Header.Get("ETag") != `"2"` {
+		t.Errorf("before acceptance: %s", seen.Raw)
 	}
 	for _, step := range []struct{ action, body, state string }{
 		{"acceptance", `{"ready_by":"2026-03-02T12:20:00+00:00"}`, "ACCEPTED"},
@@ -28,14 +29,14 @@ func TestARestaurantTakesATicketFromTheBoardToTheCounter(t *testing.T) {
 		{"readiness", `{}`, "READY"},
 		{"hand-over", `{}`, "PICKED_UP"},
 	} {
-		got := k.post(cook, at+"/"+step.action, step.body).want(http.StatusOK)
-		if got.body["state"] != step.state {
-			t.Fatalf("after %s: %s", step.action, got.raw)
+		got := k.Post(cook, at+"/"+step.action, step.body).Want(http.StatusOK)
+		if got.Body["state"] != step.state {
+			t.Fatalf("after %s: %s", step.action, got.Raw)
 		}
 	}
-	last := k.get(cook, at).want(http.StatusOK)
-	if last.body["ready_by"] != "2026-03-02T12:30:00Z" || last.body["ready_at"] != "2026-03-02T12:00:00Z" || len(last.links()) != 2 {
-		t.Errorf("at the end: %s", last.raw)
+	last := k.Get(cook, at).Want(http.StatusOK)
+	if last.Body["ready_by"] != "2026-03-02T12:30:00Z" || last.Body["ready_at"] != "2026-03-02T12:00:00Z" || len(last.Links()) != 2 {
+		t.Errorf("at the end: %s", last.Raw)
 	}
 	k.wantFacts(o, "TicketCreated", "TicketAccepted", "TicketDelayed", "PreparationStarted", "TicketReady", "TicketHandedOver")
 }
@@ -44,11 +45,11 @@ func TestARejectionNamesItsReason(t *testing.T) {
 	k := open(t)
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id + "/rejection"
-	k.post(o.cook(), at, `{}`).violation("reason")
-	k.post(o.cook(), at, `{"reason":"out","missing_item_ids":["steak"]}`).violation("missing_item_ids[0]")
-	got := k.post(o.cook(), at, `{"reason":"out of soup","missing_item_ids":["soup"]}`).want(http.StatusOK)
-	if got.body["state"] != "REJECTED" || got.body["reason"] != "out of soup" || fmt.Sprint(got.body["missing_item_ids"]) != "[soup]" {
-		t.Errorf("got %s", got.raw)
+	k.Post(o.cook(), at, `{}`).Violation("reason")
+	k.Post(o.cook(), at, `{"reason":"out","missing_item_ids":["steak"]}`).Violation("missing_item_ids[0]")
+	got := k.Post(o.cook(), at, `{"reason":"out of soup","missing_item_ids":["soup"]}`).Want(http.StatusOK)
+	if got.Body["state"] != "REJECTED" || got.Body["reason"] != "out of soup" || fmt.Sprint(got.Body["missing_item_ids"]) != "[soup]" {
+		t.Errorf("got %s", got.Raw)
 	}
 	k.wantFacts(o, "TicketCreated", "TicketRejected")
 }
@@ -58,13 +59,13 @@ func TestIllegalStepsAreRefusedWithTheState(t *testing.T) {
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id
 	for _, action := range []string{"preparation", "readiness", "hand-over"} {
-		k.post(o.cook(), at+"/"+action, `{}`).problem(http.StatusUnprocessableEntity, "ticket_awaiting_acceptance")
+		k.Post(o.cook(), at+"/"+action, `{}`).Problem(http.StatusUnprocessableEntity, "ticket_awaiting_acceptance")
 	}
-	k.post(o.cook(), at+"/acceptance", `{}`).want(http.StatusOK)
-	k.post(o.cook(), at+"/acceptance", `{}`).problem(http.StatusUnprocessableEntity, "ticket_accepted")
+	k.Post(o.cook(), at+"/acceptance", `{}`).Want(http.StatusOK)
+	k.Post(o.cook(), at+"/acceptance", `{}`).Problem(http.StatusUnprocessableEntity, "ticket_accepted")
 	_, err := k.begin(o, "c")
 	must(t, err)
-	k.post(o.cook(), at+"/preparation", `{}`).problem(http.StatusUnprocessableEntity, "cancel_pending")
+	k.Post(o.cook(), at+"/preparation", `{}`).Problem(http.StatusUnprocessableEntity, "cancel_pending")
 }
 
 func TestForeignTicketsAreNotFound(t *testing.T) {
@@ -72,16 +73,16 @@ func TestForeignTicketsAreNotFound(t *testing.T) {
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id
 	stranger := newOrder().cook()
-	k.get(stranger, at).problem(http.StatusNotFound, "not_found")
-	k.get("courier+"+ids.New(), at).problem(http.StatusNotFound, "not_found")
-	k.post(stranger, at+"/acceptance", `{}`).problem(http.StatusNotFound, "not_found")
-	k.get(stranger, "/v1/tickets?restaurant_id="+o.restaurant).problem(http.StatusNotFound, "not_found")
-	k.get(o.cook(), "/v1/tickets/"+ids.New()).problem(http.StatusNotFound, "not_found")
-	k.get(o.cook(), "/v1/tickets/seven").problem(http.StatusNotFound, "not_found")
+	k.Get(stranger, at).Problem(http.StatusNotFound, "not_found")
+	k.Get("courier+"+ids.New(), at).Problem(http.StatusNotFound, "not_found")
+	k.Post(stranger, at+"/acceptance", `{}`).Problem(http.StatusNotFound, "not_found")
+	k.Get(stranger, "/v1/tickets?restaurant_id="+o.restaurant).Problem(http.StatusNotFound, "not_found")
+	k.Get(o.cook(), "/v1/tickets/"+ids.New()).Problem(http.StatusNotFound, "not_found")
+	k.Get(o.cook(), "/v1/tickets/seven").Problem(http.StatusNotFound, "not_found")
 
 	hidden := k.created()
-	k.get(hidden.cook(), "/v1/tickets/"+hidden.id).problem(http.StatusNotFound, "not_found")
-	k.post(hidden.cook(), "/v1/tickets/"+hidden.id+"/acceptance", `{}`).problem(http.StatusNotFound, "not_found")
+	k.Get(hidden.cook(), "/v1/tickets/"+hidden.id).Problem(http.StatusNotFound, "not_found")
+	k.Post(hidden.cook(), "/v1/tickets/"+hidden.id+"/acceptance", `{}`).Problem(http.StatusNotFound, "not_found")
 	k.wantState(o, kitchenapi.TicketState_TICKET_STATE_AWAITING_ACCEPTANCE)
 }
 
@@ -89,12 +90,12 @@ func TestWhoMayNotAct(t *testing.T) {
 	k := open(t)
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id + "/acceptance"
-	k.post("", at, `{}`).problem(http.StatusUnauthorized, "unauthenticated")
-	k.post("consumer+"+o.consumer, at, `{}`).problem(http.StatusForbidden, "forbidden")
-	k.post("support+"+ids.New(), at, `{}`).problem(http.StatusForbidden, "forbidden")
-	seen := k.get("consumer+"+o.consumer, "/v1/tickets/"+o.id).want(http.StatusOK)
-	if seen.body["pickup_code"] != nil || len(seen.links()) != 2 {
-		t.Errorf("the consumer sees %s", seen.raw)
+	k.Post("", at, `{}`).Problem(http.StatusUnauthorized, "unauthenticated")
+	k.Post("consumer+"+o.consumer, at, `{}`).Problem(http.StatusForbidden, "forbidden")
+	k.Post("support+"+ids.New(), at, `{}`).Problem(http.StatusForbidden, "forbidden")
+	seen := k.Get("consumer+"+o.consumer, "/v1/tickets/"+o.id).Want(http.StatusOK)
+	if seen.Body["pickup_code"] != nil || len(seen.Links()) != 2 {
+		t.Errorf("the consumer sees %s", seen.Raw)
 	}
 }
 
@@ -102,40 +103,40 @@ func TestAnActionMayStateTheVersionItSaw(t *testing.T) {
 	k := open(t)
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id
-	k.post(o.cook(), at+"/acceptance", `{}`, "If-Match", `"1"`).problem(http.StatusPreconditionFailed, "stale")
-	k.post(o.cook(), at+"/acceptance", `{}`, "If-Match", `"2"`).want(http.StatusOK)
-	etag := k.get(o.cook(), at).header.Get("ETag")
-	k.get(o.cook(), at, "If-None-Match", etag).want(http.StatusNotModified)
+	k.Post(o.cook(), at+"/acceptance", `{}`, "If-Match", `"1"`).Problem(http.StatusPreconditionFailed, "stale")
+	k.Post(o.cook(), at+"/acceptance", `{}`, "If-Match", `"2"`).Want(http.StatusOK)
+	etag := k.Get(o.cook(), at).Header.Get("ETag")
+	k.Get(o.cook(), at, "If-None-Match", etag).Want(http.StatusNotModified)
 }
 
 func TestARepeatedActionGetsTheFirstAnswer(t *testing.T) {
 	k := open(t)
 	o := k.awaiting()
 	cook, at := o.cook(), "/v1/tickets/"+o.id+"/acceptance"
-	first := k.post(cook, at, `{}`, "Idempotency-Key", "one").want(http.StatusOK)
-	k.post(cook, "/v1/tickets/"+o.id+"/preparation", `{}`, "Idempotency-Key", "one").want(http.StatusOK)
-	again := k.post(cook, at, `{}`, "Idempotency-Key", "one").want(http.StatusOK)
-	if string(first.raw) != string(again.raw) || again.header.Get("Idempotency-Replayed") != "true" {
-		t.Errorf("the repeat got %s", again.raw)
+	first := k.Post(cook, at, `{}`, "Idempotency-Key", "one").Want(http.StatusOK)
+	k.Post(cook, "/v1/tickets/"+o.id+"/preparation", `{}`, "Idempotency-Key", "one").Want(http.StatusOK)
+	again := k.Post(cook, at, `{}`, "Idempotency-Key", "one").Want(http.StatusOK)
+	if string(first.Raw) != string(again.Raw) || again.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("the repeat got %s", again.Raw)
 	}
-	k.post(cook, at, `{"ready_by":"2026-03-02T12:20:00Z"}`, "Idempotency-Key", "one").
-		problem(http.StatusUnprocessableEntity, "idempotency_key_reused")
-	k.do(cook, http.MethodPost, at, `{}`).problem(http.StatusBadRequest, "idempotency_key")
+	k.Post(cook, at, `{"ready_by":"2026-03-02T12:20:00Z"}`, "Idempotency-Key", "one").
+		Problem(http.StatusUnprocessableEntity, "idempotency_key_reused")
+	k.Do(cook, http.MethodPost, at, `{}`).Problem(http.StatusBadRequest, "idempotency_key")
 }
 
 func TestMalformedRequestsNameTheField(t *testing.T) {
 	k := open(t)
 	o := k.awaiting()
 	at := "/v1/tickets/" + o.id
-	k.post(o.cook(), at+"/acceptance", `{"ready_by":"soon"}`).violation("ready_by")
-	k.post(o.cook(), at+"/acceptance", `{"ready_by":"2020-01-01T00:00:00Z"}`).violation("ready_by")
-	k.post(o.cook(), at+"/acceptance", `{"readyBy":"2026-03-02T12:20:00Z"}`).violation("readyBy")
-	k.post(o.cook(), at+"/delay", `{}`).violation("ready_by")
-	k.get(o.cook(), "/v1/tickets").violation("restaurant_id")
-	k.get(o.cook(), "/v1/tickets?state=COLD&restaurant_id="+o.restaurant).violation("state")
-	k.get(o.cook(), "/v1/tickets?state=CREATED&restaurant_id="+o.restaurant).violation("state")
-	k.get(o.cook(), "/v1/tickets?limit=0&restaurant_id="+o.restaurant).violation("limit")
-	k.get(o.cook(), "/v1/tickets?cursor="+web.Cursor{Key: "soon", ID: "x"}.String()+"&restaurant_id="+o.restaurant).violation("cursor")
+	k.Post(o.cook(), at+"/acceptance", `{"ready_by":"soon"}`).Violation("ready_by")
+	k.Post(o.cook(), at+"/acceptance", `{"ready_by":"2020-01-01T00:00:00Z"}`).Violation("ready_by")
+	k.Post(o.cook(), at+"/acceptance", `{"readyBy":"2026-03-02T12:20:00Z"}`).Violation("readyBy")
+	k.Post(o.cook(), at+"/delay", `{}`).Violation("ready_by")
+	k.Get(o.cook(), "/v1/tickets").Violation("restaurant_id")
+	k.Get(o.cook(), "/v1/tickets?state=COLD&restaurant_id="+o.restaurant).Violation("state")
+	k.Get(o.cook(), "/v1/tickets?state=CREATED&restaurant_id="+o.restaurant).Violation("state")
+	k.Get(o.cook(), "/v1/tickets?limit=0&restaurant_id="+o.restaurant).Violation("limit")
+	k.Get(o.cook(), "/v1/tickets?cursor="+web.Cursor{Key: "soon", ID: "x"}.String()+"&restaurant_id="+o.restaurant).Violation("cursor")
 }
 
 func TestTheBoardShowsOpenTicketsOldestFirstPageByPage(t *testing.T) {
@@ -157,16 +158,16 @@ func TestTheBoardShowsOpenTicketsOldestFirstPageByPage(t *testing.T) {
 	_, err := k.CreateTicket(k.ctx, unconfirmed.ticket(ids.New()))
 	must(t, err)
 	k.awaiting() // another restaurant's
-	k.post(here.cook(), "/v1/tickets/"+want[2]+"/rejection", `{"reason":"busy"}`).want(http.StatusOK)
+	k.Post(here.cook(), "/v1/tickets/"+want[2]+"/rejection", `{"reason":"busy"}`).Want(http.StatusOK)
 
 	list := func(path string) (ids []string) {
 		for path != "" {
-			page := k.get(here.cook(), path).want(http.StatusOK)
-			for _, item := range page.body["items"].([]any) {
+			page := k.Get(here.cook(), path).Want(http.StatusOK)
+			for _, item := range page.Body["items"].([]any) {
 				ids = append(ids, item.(map[string]any)["id"].(string))
 			}
 			path = ""
-			if next, ok := page.links()["next"].(map[string]any); ok {
+			if next, ok := page.Links()["next"].(map[string]any); ok {
 				path = next["href"].(string)
 			}
 		}
@@ -179,9 +180,9 @@ func TestTheBoardShowsOpenTicketsOldestFirstPageByPage(t *testing.T) {
 	if got := list(at + "&state=REJECTED"); fmt.Sprint(got) != fmt.Sprint(want[2:3]) {
 		t.Errorf("rejected: %v", got)
 	}
-	k.get("support+"+ids.New(), at).want(http.StatusOK)
-	if empty := k.get(newOrder().cook(), at); empty.status != http.StatusNotFound {
-		t.Errorf("a foreign board: %d", empty.status)
+	k.Get("support+"+ids.New(), at).Want(http.StatusOK)
+	if empty := k.Get(newOrder().cook(), at); empty.Status != http.StatusNotFound {
+		t.Errorf("a foreign board: %d", empty.Status)
 	}
 }
 
@@ -189,20 +190,20 @@ func TestAKitchenWorksOnAsManyTicketsAsItsCapacity(t *testing.T) {
 	k := open(t)
 	o := k.accepted()
 	cook, at := o.cook(), "/v1/kitchens/"+o.restaurant
-	fresh := k.get(cook, at).want(http.StatusOK)
-	if fresh.body["capacity"] != 0.0 || fresh.header.Get("ETag") != `"1"` {
-		t.Errorf("nobody set it: %s", fresh.raw)
+	fresh := k.Get(cook, at).Want(http.StatusOK)
+	if fresh.Body["capacity"] != 0.0 || fresh.Header.Get("ETag") != `"1"` {
+		t.Errorf("nobody set it: %s", fresh.Raw)
 	}
-	put := func(token, body string, headers ...string) *answer {
-		return k.do(token, http.MethodPut, at, body, append([]string{"Idempotency-Key", ids.New()}, headers...)...)
+	put := func(token, body string, headers ...string) *webtest.Answer {
+		return k.Do(token, http.MethodPut, at, body, append([]string{"Idempotency-Key", ids.New()}, headers...)...)
 	}
-	put(cook, `{"capacity":1}`).problem(http.StatusPreconditionRequired, "if_match_required")
-	put(cook, `{"capacity":-1}`, "If-Match", `"1"`).violation("capacity")
-	put(cook, `{}`, "If-Match", `"1"`).violation("capacity")
-	put(newOrder().cook(), `{"capacity":1}`, "If-Match", `"1"`).problem(http.StatusNotFound, "not_found")
-	put("support+"+ids.New(), `{"capacity":1}`, "If-Match", `"1"`).problem(http.StatusForbidden, "forbidden")
-	put(cook, `{"capacity":1}`, "If-Match", `"1"`).want(http.StatusOK)
-	put(cook, `{"capacity":2}`, "If-Match", `"1"`).problem(http.StatusPreconditionFailed, "stale")
+	put(cook, `{"capacity":1}`).Problem(http.StatusPreconditionRequired, "if_match_required")
+	put(cook, `{"capacity":-1}`, "If-Match", `"1"`).Violation("capacity")
+	put(cook, `{}`, "If-Match", `"1"`).Violation("capacity")
+	put(newOrder().cook(), `{"capacity":1}`, "If-Match", `"1"`).Problem(http.StatusNotFound, "not_found")
+	put("support+"+ids.New(), `{"capacity":1}`, "If-Match", `"1"`).Problem(http.StatusForbidden, "forbidden")
+	put(cook, `{"capacity":1}`, "If-Match", `"1"`).Want(http.StatusOK)
+	put(cook, `{"capacity":2}`, "If-Match", `"1"`).Problem(http.StatusPreconditionFailed, "stale")
 
 	more := newOrder()
 	more.restaurant = o.restaurant
@@ -210,12 +211,12 @@ func TestAKitchenWorksOnAsManyTicketsAsItsCapacity(t *testing.T) {
 	must(t, err)
 	_, err = k.ConfirmTicket(k.ctx, &kitchenapi.ConfirmTicketRequest{OperationKey: ids.New(), OrderId: more.id})
 	must(t, err)
-	k.post(cook, "/v1/tickets/"+more.id+"/acceptance", `{}`).want(http.StatusOK)
-	k.post(cook, "/v1/tickets/"+o.id+"/preparation", `{}`).want(http.StatusOK)
-	k.post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).problem(http.StatusUnprocessableEntity, "kitchen_full")
+	k.Post(cook, "/v1/tickets/"+more.id+"/acceptance", `{}`).Want(http.StatusOK)
+	k.Post(cook, "/v1/tickets/"+o.id+"/preparation", `{}`).Want(http.StatusOK)
+	k.Post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).Problem(http.StatusUnprocessableEntity, "kitchen_full")
 	_, err = k.begin(o, "c") // held by a cancel it still occupies the kitchen
 	must(t, err)
-	k.post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).problem(http.StatusUnprocessableEntity, "kitchen_full")
+	k.Post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).Problem(http.StatusUnprocessableEntity, "kitchen_full")
 	must(t, k.confirm(o, "c"))
-	k.post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).want(http.StatusOK)
+	k.Post(cook, "/v1/tickets/"+more.id+"/preparation", `{}`).Want(http.StatusOK)
 }

@@ -2,12 +2,8 @@ package internal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +23,7 @@ import (
 	"kerf/platform/ids"
 	"kerf/platform/inbox"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 	"kerf/platform/work"
 )
 
@@ -35,11 +32,11 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // teller is a running module, whose events come over a bus that delivers each twice.
 type teller struct {
 	*Service
+	webtest.Client
 	t        *testing.T
 	clock    *clock.Manual
 	contacts *contacts
 	bus      *memory.Bus
-	web      *web.Server
 	queue    *work.Queue
 	stop     func()
 	sequence map[string]int64 // by module and order
@@ -61,8 +58,9 @@ func (k *teller) start(db *database.DB) {
 	k.queue = work.New(db, k.clock.Clock, work.Config{Workers: 4, BackOff: 4 * time.Millisecond, MaxBackOff: 50 * time.Millisecond,
 		Drain: time.Second, Poll: time.Hour}, log, nil)
 	k.Service = New(db, k.queue, k.clock, k.contacts, log)
-	k.web = web.New(web.Config{Verifier: tokens{}, Wall: k.clock.Wall})
-	k.Routes(k.web.Echo)
+	server := web.New(web.Config{Verifier: webtest.Tokens{}, Wall: k.clock.Wall})
+	k.Routes(server.Echo)
+	k.Client = webtest.Client{TB: k.t, Handler: server}
 	k.bus = memory.New(memory.Config{Duplicate: true})
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	must(k.t, err)
@@ -182,55 +180,6 @@ func (k *teller) consumer(locale string, muted ...string) string {
 	id := ids.New()
 	k.contacts.known[id] = &consumersapi.GetContactResponse{Name: "Anna Muster", Email: "anna@example.org", Locale: locale, MutedChannels: muted}
 	return id
-}
-
-// tokens makes the token "role+subject+owned+owned" the principal that it spells.
-type tokens struct{}
-
-func (tokens) Verify(_ context.Context, token string) (identity.Principal, error) {
-	part := strings.Split(token, "+")
-	return identity.Principal{Subject: part[1], Roles: []identity.Role{identity.Role(part[0])}, OwnedIDs: part[2:]}, nil
-}
-
-// answer is what the public API answered.
-type answer struct {
-	status int
-	header http.Header
-	raw    string
-	body   map[string]any
-}
-
-func (k *teller) do(token, method, path, body string, headers ...string) answer {
-	k.t.Helper()
-	in := httptest.NewRequest(method, path, strings.NewReader(body))
-	if body != "" {
-		in.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		in.Header.Set("Authorization", "Bearer "+token)
-	}
-	for i := 0; i < len(headers); i += 2 {
-		in.Header.Set(headers[i], headers[i+1])
-	}
-	out := httptest.NewRecorder()
-	k.web.ServeHTTP(out, in)
-	a := answer{status: out.Code, header: out.Header(), raw: out.Body.String()}
-	must(k.t, json.Unmarshal(out.Body.Bytes(), &a.body))
-	return a
-}
-
-func (k *teller) get(token, path string) answer {
-	k.t.Helper()
-	return k.do(token, http.MethodGet, path, "")
-}
-
-func (a answer) items() []map[string]any {
-	list, _ := a.body["items"].([]any)
-	var items []map[string]any
-	for _, item := range list {
-		items = append(items, item.(map[string]any))
-	}
-	return items
 }
 
 func must(t *testing.T, err error) {

@@ -38,15 +38,15 @@ func TestAnInboxIsForItsOwnerAndForSupport(t *testing.T) {
 		{"consumer+" + o.consumer, "?limit=101", 400, ""},
 		{"", "", 401, ""},
 	} {
-		a := k.get(c.token, "/v1/notifications"+c.query)
-		if a.status != c.status {
-			t.Errorf("%s as %q: %d %s, want %d", c.query, c.token, a.status, a.raw, c.status)
+		a := k.Get(c.token, "/v1/notifications"+c.query)
+		if a.Status != c.status {
+			t.Errorf("%s as %q: %d %s, want %d", c.query, c.token, a.Status, a.Raw, c.status)
 		}
-		if c.about != "" && (len(a.items()) != 1 || a.items()[0]["title"] != c.about) {
-			t.Errorf("%s as %q: %s, want %q", c.query, c.token, a.raw, c.about)
+		if c.about != "" && (len(a.Items()) != 1 || a.Items()[0]["title"] != c.about) {
+			t.Errorf("%s as %q: %s, want %q", c.query, c.token, a.Raw, c.about)
 		}
 	}
-	if raw := k.get("consumer+"+o.consumer, "/v1/notifications").raw; strings.Contains(raw, "Anna") || strings.Contains(raw, "anna@") {
+	if raw := k.Get("consumer+"+o.consumer, "/v1/notifications").Raw; strings.Contains(raw, "Anna") || strings.Contains(raw, "anna@") {
 		t.Errorf("personal data: %s", raw)
 	}
 }
@@ -56,16 +56,16 @@ func TestAnInboxHoldsWhatWasSentAndSupportSeesTheRest(t *testing.T) {
 	o := k.order("en", "in_app")
 	k.publish(o.approved())
 	k.awaitStates(o.consumer, Suppressed)
-	if a := k.get("consumer+"+o.consumer, "/v1/notifications"); len(a.items()) != 0 {
-		t.Errorf("the consumer sees %s", a.raw)
+	if a := k.Get("consumer+"+o.consumer, "/v1/notifications"); len(a.Items()) != 0 {
+		t.Errorf("the consumer sees %s", a.Raw)
 	}
-	a := k.get("support+ann", "/v1/notifications?recipient_id="+o.consumer)
-	if len(a.items()) != 1 || a.items()[0]["state"] != "SUPPRESSED" {
-		t.Errorf("support sees %s", a.raw)
+	a := k.Get("support+ann", "/v1/notifications?recipient_id="+o.consumer)
+	if len(a.Items()) != 1 || a.Items()[0]["state"] != "SUPPRESSED" {
+		t.Errorf("support sees %s", a.Raw)
 	}
-	id := fmt.Sprint(a.items()[0]["id"])
-	if a := k.do("consumer+"+o.consumer, "POST", "/v1/notifications/"+id+"/read", "{}", "Idempotency-Key", "1"); a.status != 404 {
-		t.Errorf("what was not sent was read: %d %s", a.status, a.raw)
+	id := fmt.Sprint(a.Items()[0]["id"])
+	if a := k.Do("consumer+"+o.consumer, "POST", "/v1/notifications/"+id+"/read", "{}", "Idempotency-Key", "1"); a.Status != 404 {
+		t.Errorf("what was not sent was read: %d %s", a.Status, a.Raw)
 	}
 }
 
@@ -81,12 +81,12 @@ func TestAnInboxIsPagedNewestFirst(t *testing.T) {
 	k.awaitStates(consumer, Sent, Sent, Sent, Sent, Sent)
 	var got []string
 	for path := "/v1/notifications?limit=2"; path != "" && len(got) < 10; {
-		a := k.get("consumer+"+consumer, path)
-		for _, item := range a.items() {
+		a := k.Get("consumer+"+consumer, path)
+		for _, item := range a.Items() {
 			got = append(got, item["order_id"].(string))
 		}
 		path = ""
-		if next, ok := a.body["_links"].(map[string]any)["next"].(map[string]any); ok {
+		if next, ok := a.Body["_links"].(map[string]any)["next"].(map[string]any); ok {
 			path = next["href"].(string)
 		}
 	}
@@ -101,21 +101,21 @@ func TestReadingKeepsTheFirstTime(t *testing.T) {
 	k.publish(o.approved())
 	n := k.awaitStates(o.consumer, Sent)[0]
 	me, path := "consumer+"+o.consumer, "/v1/notifications/"+n.ID+"/read"
-	item := k.get(me, "/v1/notifications").items()[0]
+	item := k.Get(me, "/v1/notifications").Items()[0]
 	if link := item["_links"].(map[string]any)["read"].(map[string]any); link["href"] != path || link["method"] != "POST" || item["read_at"] != nil {
 		t.Errorf("unread: %v", item)
 	}
 	k.clock.Advance(time.Minute)
-	first := k.do(me, "POST", path, "{}", "Idempotency-Key", "first")
-	if first.status != 200 || first.body["read_at"] != "2026-03-01T12:01:00Z" || first.body["_links"].(map[string]any)["read"] != nil {
-		t.Errorf("read: %d %s", first.status, first.raw)
+	first := k.Do(me, "POST", path, "{}", "Idempotency-Key", "first")
+	if first.Status != 200 || first.Body["read_at"] != "2026-03-01T12:01:00Z" || first.Body["_links"].(map[string]any)["read"] != nil {
+		t.Errorf("read: %d %s", first.Status, first.Raw)
 	}
 	k.clock.Advance(time.Minute)
-	if again := k.do(me, "POST", path, "{}", "Idempotency-Key", "second"); again.body["read_at"] != "2026-03-01T12:01:00Z" {
-		t.Errorf("read again: %d %s", again.status, again.raw)
+	if again := k.Do(me, "POST", path, "{}", "Idempotency-Key", "second"); again.Body["read_at"] != "2026-03-01T12:01:00Z" {
+		t.Errorf("read again: %d %s", again.Status, again.Raw)
 	}
-	if replay := k.do(me, "POST", path, "{}", "Idempotency-Key", "first"); replay.raw != first.raw || replay.header.Get("Idempotency-Replayed") != "true" {
-		t.Errorf("repeated: %d %s", replay.status, replay.raw)
+	if replay := k.Do(me, "POST", path, "{}", "Idempotency-Key", "first"); replay.Raw != first.Raw || replay.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("repeated: %d %s", replay.Status, replay.Raw)
 	}
 	for _, c := range []struct {
 		token, path, body, key string
@@ -133,8 +133,8 @@ func TestReadingKeepsTheFirstTime(t *testing.T) {
 		if c.key == "" {
 			headers = nil
 		}
-		if a := k.do(c.token, "POST", c.path, c.body, headers...); a.status != c.status || a.body["code"] == nil {
-			t.Errorf("%s %s as %q: %d %s, want %d", c.path, c.body, c.token, a.status, a.raw, c.status)
+		if a := k.Do(c.token, "POST", c.path, c.body, headers...); a.Status != c.status || a.Body["code"] == nil {
+			t.Errorf("%s %s as %q: %d %s, want %d", c.path, c.body, c.token, a.Status, a.Raw, c.status)
 		}
 	}
 }

@@ -26,10 +26,10 @@ import (
 	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/database/databasetest"
-	"kerf/platform/identity"
 	"kerf/platform/ids"
 	"kerf/platform/inbox"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 )
 
 // tracker is a running module: its events come over a bus, its streams go over real connections.
@@ -55,7 +55,7 @@ func open(t *testing.T) *tracker {
 	must(t, err)
 	k := &tracker{
 		Service: New(db, clk, positions, log), t: t, clock: clk, publisher: messages.Publisher(), sequence: map[string]int64{},
-		web: web.New(web.Config{Verifier: tokens{}, Wall: clk.Wall}),
+		web: web.New(web.Config{Verifier: webtest.Tokens{}, Wall: clk.Wall}),
 	}
 	k.Routes(k.web.Echo)
 	server := httptest.NewServer(k.web)
@@ -151,14 +151,6 @@ func (k *tracker) awaitSequence(order string, n int64) *trackingapi.View {
 func (k *tracker) write(f func(tx *database.Tx) error) {
 	k.t.Helper()
 	must(k.t, k.db.Write(k.t.Context(), func(_ context.Context, tx *database.Tx) error { return f(tx) }))
-}
-
-// tokens makes the token "role+subject+owned+owned" the principal that it spells.
-type tokens struct{}
-
-func (tokens) Verify(_ context.Context, token string) (identity.Principal, error) {
-	part := strings.Split(token, "+")
-	return identity.Principal{Subject: part[1], Roles: []identity.Role{identity.Role(part[0])}, OwnedIDs: part[2:]}, nil
 }
 
 const (
