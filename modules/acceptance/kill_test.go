@@ -125,7 +125,8 @@ func killedDay(t *testing.T, d day.Day, kills int, random *rand.Rand) (play.Repo
 	if r.err != nil {
 		t.Fatalf("after %d kills: %v\n%s", done, r.err, server.log)
 	}
-	t.Logf("%d kills, ready again after at most %v; %+v; %v; retries %d", done, slowest.Round(time.Millisecond), r.report.Orders, r.report.CancelledByReason, r.report.Retries)
+	t.Logf("%d kills, ready again after at most %v; %+v, cancelled %v, rejected %v; retries %d",
+		done, slowest.Round(time.Millisecond), r.report.Orders, r.report.CancelledByReason, r.report.RejectedByReason, r.report.Retries)
 	if done < kills {
 		t.Errorf("the day was over after %d kills of %d", done, kills)
 	}
