@@ -12,22 +12,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 
-	"kerf/platform/ids"
 	"kerf/platform/money"
 	"kerf/platform/web"
 )
 
 // placeOrder has every shape that requests have.
 type placeOrder struct {
-	QuoteID   ids.ID[placeOrder] `json:"quote_id"`
-	Lines     []line             `json:"lines"`
-	Tip       *money.Money       `json:"tip"`
-	When      time.Time          `json:"when"`
-	Notes     map[string]string  `json:"notes"`
-	Express   bool               `json:"express"`
-	Latitude  float64            `json:"latitude"`
-	Anything  any                `json:"anything"`
-	Untouched uint8              `json:"untouched"`
+	QuoteID   string            `json:"quote_id"`
+	Lines     []line            `json:"lines"`
+	Tip       *money.Money      `json:"tip"`
+	When      time.Time         `json:"when"`
+	Notes     map[string]string `json:"notes"`
+	Express   bool              `json:"express"`
+	Latitude  float64           `json:"latitude"`
+	Anything  any               `json:"anything"`
+	Untouched uint8             `json:"untouched"`
 }
 
 type line struct {
