@@ -3,6 +3,8 @@ package identity
 import (
 	"context"
 	"slices"
+
+	"kerf/platform/fault"
 )
 
 // Role is what a principal may act as.
@@ -74,4 +76,16 @@ func With(ctx context.Context, p Principal) context.Context {
 func From(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(contextKey{}).(Principal)
 	return p, ok
+}
+
+// RequireModule refuses everybody but a module that acts by itself: Unauthenticated if nobody said who asks, else Forbidden.
+func RequireModule(ctx context.Context) error {
+	p, ok := From(ctx)
+	if !ok {
+		return fault.Unauthenticated("say who asks")
+	}
+	if !p.Has(RoleService) {
+		return fault.Forbidden("modules_only", "this is for modules")
+	}
+	return nil
 }

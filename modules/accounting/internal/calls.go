@@ -18,7 +18,7 @@ import (
 // comment stands in the contract.
 
 func (s *Service) AuthorizePayment(ctx context.Context, req *accountingapi.AuthorizePaymentRequest) (*accountingapi.AuthorizePaymentResponse, error) {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return nil, err
 	}
 	p, err := paymentOf(req)
@@ -168,20 +168,8 @@ func (s *Service) visible(ctx context.Context, caller identity.Principal, orderI
 	return p, nil
 }
 
-// requireModule refuses everybody but a module: what the public may do has its checks in routes.go.
-func requireModule(ctx context.Context) error {
-	p, ok := identity.From(ctx)
-	if !ok {
-		return fault.Unauthenticated("say who asks")
-	}
-	if !p.Has(identity.RoleService) {
-		return fault.Forbidden("modules_only", "this is for modules")
-	}
-	return nil
-}
-
 func requireOrder(ctx context.Context, orderID string) error {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return err
 	}
 	_, err := ids.Parse("order_id", orderID)

@@ -19,7 +19,7 @@ import (
 // routes.go. An operation's comment stands in the contract.
 
 func (s *Service) ScheduleDelivery(ctx context.Context, req *deliveryapi.ScheduleDeliveryRequest) (*deliveryapi.ScheduleDeliveryResponse, error) {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return nil, err
 	}
 	if err := checkSchedule(req); err != nil {
@@ -77,7 +77,7 @@ func deliveryOf(req *deliveryapi.ScheduleDeliveryRequest, now time.Time) *Delive
 }
 
 func (s *Service) CancelDelivery(ctx context.Context, req *deliveryapi.CancelDeliveryRequest) (*deliveryapi.CancelDeliveryResponse, error) {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return nil, err
 	}
 	if _, err := ids.Parse("order_id", req.GetOrderId()); err != nil {
@@ -171,18 +171,6 @@ func messageOf(d *Delivery, courier *kerfpb.Position) *deliveryapi.Delivery {
 // stateOf is the state as the contract numbers it; the names are the same.
 func stateOf(s State) deliveryapi.DeliveryState {
 	return deliveryapi.DeliveryState(deliveryapi.DeliveryState_value["DELIVERY_STATE_"+string(s)])
-}
-
-// requireModule refuses everybody but a module: what the public may do has its checks in routes.go.
-func requireModule(ctx context.Context) error {
-	p, ok := identity.From(ctx)
-	if !ok {
-		return fault.Unauthenticated("say who asks")
-	}
-	if !p.Has(identity.RoleService) {
-		return fault.Forbidden("modules_only", "this is for modules")
-	}
-	return nil
 }
 
 // checkSchedule refuses a delivery that no courier could make.

@@ -17,7 +17,7 @@ import (
 // routes.go. An operation's comment stands in the contract.
 
 func (s *Service) CreateTicket(ctx context.Context, req *kitchenapi.CreateTicketRequest) (*kitchenapi.CreateTicketResponse, error) {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return nil, err
 	}
 	if err := checkCreate(req); err != nil {
@@ -223,20 +223,8 @@ func stateOf(s State) kitchenapi.TicketState {
 	return kitchenapi.TicketState(kitchenapi.TicketState_value["TICKET_STATE_"+string(s)])
 }
 
-// requireModule refuses everybody but a module: what the public may do has its checks in routes.go.
-func requireModule(ctx context.Context) error {
-	p, ok := identity.From(ctx)
-	if !ok {
-		return fault.Unauthenticated("say who asks")
-	}
-	if !p.Has(identity.RoleService) {
-		return fault.Forbidden("modules_only", "this is for modules")
-	}
-	return nil
-}
-
 func requireOrder(ctx context.Context, orderID string) error {
-	if err := requireModule(ctx); err != nil {
+	if err := identity.RequireModule(ctx); err != nil {
 		return err
 	}
 	_, err := ids.Parse("order_id", orderID)
