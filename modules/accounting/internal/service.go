@@ -4,15 +4,13 @@
 package internal
 
 import (
-	"context"
 	"log/slog"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"kerf/modules/accounting/accountingapi"
 	"kerf/modules/accounting/internal/provider"
 	"kerf/platform/database"
+	"kerf/platform/outbox"
 	"kerf/platform/work"
 )
 
@@ -36,23 +34,11 @@ type clocks interface {
 	Wall() time.Time
 }
 
-// events is where what happened is written down, to be published.
-type events interface {
-	Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error
-}
-
-// queue is where unanswered instructions wait.
-type queue interface {
-	Schedule(tx *database.Tx, kind, key string, due time.Time, payload []byte) error
-	Cancel(tx *database.Tx, kind, key string) error
-	Handle(kind string, on work.Time, h work.Handler)
-}
-
 // Service is accounting.
 type Service struct {
 	db       *database.DB
-	events   events
-	queue    queue
+	events   *outbox.Outbox
+	queue    *work.Queue
 	clock    clocks
 	provider provider.Provider
 	log      *slog.Logger
@@ -62,7 +48,7 @@ type Service struct {
 var _ accountingapi.AccountingService = (*Service)(nil)
 
 // New makes the accounting and registers its due work with the queue.
-func New(db *database.DB, events events, queue queue, clk clocks, p provider.Provider, log *slog.Logger) *Service {
+func New(db *database.DB, events *outbox.Outbox, queue *work.Queue, clk clocks, p provider.Provider, log *slog.Logger) *Service {
 	s := &Service{db: db, events: events, queue: queue, clock: clk, provider: p, log: log, timeout: callTimeout}
 	queue.Handle(reconcilePayment, work.Wall, s.reconcile)
 	return s

@@ -15,13 +15,8 @@ import (
 	"kerf/platform/identity"
 	"kerf/platform/ids"
 	"kerf/platform/inbox"
+	"kerf/platform/outbox"
 )
-
-// publisher is what the outbox is asked for.
-type publisher interface {
-	// Append records in tx that event happened to the aggregate subject.
-	Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error
-}
 
 // domainClock tells domain time.
 type domainClock interface{ Now() time.Time }
@@ -29,12 +24,12 @@ type domainClock interface{ Now() time.Time }
 // Service is what consumers does, whoever asks and by whatever protocol.
 type Service struct {
 	db     *database.DB
-	events publisher
+	events *outbox.Outbox
 	clock  domainClock
 }
 
 // NewService returns the service on the module's database.
-func NewService(db *database.DB, events publisher, clk domainClock) *Service {
+func NewService(db *database.DB, events *outbox.Outbox, clk domainClock) *Service {
 	return &Service{db: db, events: events, clock: clk}
 }
 

@@ -14,13 +14,13 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/geo"
+	"kerf/platform/outbox"
 	"kerf/platform/work"
 )
 
@@ -62,23 +62,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// events is where what happened is written down, to be published.
-type events interface {
-	Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error
-}
-
-// queue is where the time to answer an offer is waited for.
-type queue interface {
-	Schedule(tx *database.Tx, kind, key string, due time.Time, payload []byte) error
-	Cancel(tx *database.Tx, kind, key string) error
-	Handle(kind string, on work.Time, h work.Handler)
-}
-
 // Service is delivery.
 type Service struct {
 	db      *database.DB
-	events  events
-	queue   queue
+	events  *outbox.Outbox
+	queue   *work.Queue
 	clock   *clock.Clock
 	config  Config
 	road    road
@@ -93,7 +81,7 @@ type Service struct {
 var _ deliveryapi.DeliveryService = (*Service)(nil)
 
 // New makes delivery and registers its due work with the queue.
-func New(db *database.DB, events events, queue queue, clk *clock.Clock, positions message.Publisher, cfg Config,
+func New(db *database.DB, events *outbox.Outbox, queue *work.Queue, clk *clock.Clock, positions message.Publisher, cfg Config,
 	log *slog.Logger, reg prometheus.Registerer) *Service {
 	cfg = cfg.withDefaults()
 	s := &Service{

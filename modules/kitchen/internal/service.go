@@ -8,10 +8,9 @@ import (
 	"log/slog"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/platform/database"
+	"kerf/platform/outbox"
 	"kerf/platform/work"
 )
 
@@ -21,23 +20,11 @@ const expireTicket = "expire_ticket"
 // domainClock tells the domain's time.
 type domainClock interface{ Now() time.Time }
 
-// events is where what happened is written down, to be published.
-type events interface {
-	Append(ctx context.Context, tx *database.Tx, key, subject string, event proto.Message) error
-}
-
-// queue is where the time to accept is waited for.
-type queue interface {
-	Schedule(tx *database.Tx, kind, key string, due time.Time, payload []byte) error
-	Cancel(tx *database.Tx, kind, key string) error
-	Handle(kind string, on work.Time, h work.Handler)
-}
-
 // Service is the kitchen.
 type Service struct {
 	db     *database.DB
-	events events
-	queue  queue
+	events *outbox.Outbox
+	queue  *work.Queue
 	clock  domainClock
 	log    *slog.Logger
 }
@@ -45,7 +32,7 @@ type Service struct {
 var _ kitchenapi.KitchenService = (*Service)(nil)
 
 // New makes the kitchen and registers its due work with the queue.
-func New(db *database.DB, events events, queue queue, clk domainClock, log *slog.Logger) *Service {
+func New(db *database.DB, events *outbox.Outbox, queue *work.Queue, clk domainClock, log *slog.Logger) *Service {
 	s := &Service{db: db, events: events, queue: queue, clock: clk, log: log}
 	queue.Handle(expireTicket, work.Domain, s.expire)
 	return s

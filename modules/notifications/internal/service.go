@@ -30,16 +30,10 @@ type Contacts interface {
 	GetContact(context.Context, *consumersapi.GetContactRequest) (*consumersapi.GetContactResponse, error)
 }
 
-// queue is where telling consumers waits for its transaction.
-type queue interface {
-	Schedule(tx *database.Tx, kind, key string, due time.Time, payload []byte) error
-	Handle(kind string, on work.Time, h work.Handler)
-}
-
 // Service is notifications.
 type Service struct {
 	db       *database.DB
-	queue    queue
+	queue    *work.Queue
 	clock    Clock
 	contacts Contacts
 	log      *slog.Logger
@@ -49,7 +43,7 @@ type Service struct {
 var _ notificationsapi.NotificationsService = (*Service)(nil)
 
 // New makes notifications on its database and registers its due work with the queue.
-func New(db *database.DB, queue queue, clk Clock, contacts Contacts, log *slog.Logger) *Service {
+func New(db *database.DB, queue *work.Queue, clk Clock, contacts Contacts, log *slog.Logger) *Service {
 	s := &Service{db: db, queue: queue, clock: clk, contacts: contacts, log: log, texts: parseTexts()}
 	queue.Handle(tellConsumer, work.Wall, s.tellConsumer)
 	return s
