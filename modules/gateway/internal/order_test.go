@@ -55,8 +55,10 @@ func (o owners) GetPayment(ctx context.Context, _ *accountingapi.GetPaymentReque
 func whole() owners {
 	return owners{
 		order: func(context.Context) (*ordersapi.Order, error) {
+			price := &kerfpb.Money{Amount: 1250, Currency: "EUR"}
 			return &ordersapi.Order{OrderId: orderID, Version: 3, State: ordersapi.OrderState_ORDER_STATE_APPROVED,
-				RestaurantId: "r", Actions: []string{"cancellation"}}, nil
+				RestaurantId: "r", Actions: []string{"cancellation"}, Subtotal: price, Tax: price, DeliveryFee: price, ServiceFee: price,
+				SmallOrderFee: price, Tip: price, Total: price, CancellationFee: price}, nil
 		},
 		ticket: func(context.Context) (*kitchenapi.Ticket, error) {
 			return &kitchenapi.Ticket{OrderId: orderID, State: kitchenapi.TicketState_TICKET_STATE_AWAITING_ACCEPTANCE}, nil
