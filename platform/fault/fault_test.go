@@ -16,7 +16,7 @@ import (
 	"kerf/platform/kerfpb"
 )
 
-// The table of design.md, "The edge", written a second time so that a slip in one of them shows.
+// The table of the kinds written a second time so that a slip in one of them shows.
 func TestEachKindHasItsStatusItsCodeAndItsWord(t *testing.T) {
 	table := []struct {
 		kind     fault.Kind

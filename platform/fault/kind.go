@@ -38,7 +38,7 @@ const (
 	KindInternal
 )
 
-// kinds is the table of design.md, "The edge", in the order of the constants.
+// kinds says what each kind is called, what carries it, and whether it is definite, in the order of the constants.
 var kinds = [...]struct {
 	name     string
 	http     int

@@ -1,3 +1,5 @@
+// Package internal is consumers: what becomes of a consumer (consumer.go), the commands and what they must look like (commands.go), what a
+// consumer has (belongings.go), the store, and the ways in: calls (service.go) and requests (http*.go).
 package internal
 
 import (

@@ -1,3 +1,6 @@
+// Package internal is orders: the order and its machine (order.go, state.go) and what a saga does next (saga.go), which know neither database
+// nor network; the sagas' calls and their answers (steps.go, run_saga.go); the watch over silent orders (watch.go); the store; and the ways in:
+// requests (http.go, place_order.go, list.go), calls (view.go) and events (hear.go).
 package internal
 
 import (

@@ -261,7 +261,7 @@ func names(events []proto.Message) string {
 	return strings.Join(all, " ")
 }
 
-// checkEnd is what must hold for an order that nothing is on its way for any more: domain.md's I3, I5, I7, I9 and I12.
+// checkEnd is what must hold for an order that nothing is on its way for any more: I3, I5, I7, I9 and I12 of ARCHITECTURE.md.
 func (h *harness) checkEnd(id string) error {
 	h.world.arrive()
 	o := h.order(id)

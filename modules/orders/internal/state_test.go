@@ -8,7 +8,7 @@ import (
 	"kerf/platform/fault"
 )
 
-// The machine of domain.md written a second time, so that a slip in one of them shows. Columns are triggers in the order of Triggers:
+// The machine written a second time, so that a slip in one of them shows. Columns are triggers in the order of Triggers:
 //
 //	A ticket accepted   P preparation started  R ticket ready    x ticket rejected  e ticket expired  k ticket cancelled
 //	U picked up         D dropped off          F failed          n delivery cancelled

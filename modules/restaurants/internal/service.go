@@ -1,3 +1,5 @@
+// Package internal is restaurants: the restaurant, its settings, hours and menus (restaurant.go, settings.go, hours.go, menu.go), prices and quotes
+// (pricing.go), the search, the stores, and the ways in: calls (service.go) and requests (http*.go).
 package internal
 
 import (
