@@ -69,15 +69,21 @@ func (w *writer) enqueue(c *command) error {
 	if w.closed {
 		return unavailable(w.db.module, errors.New("the database is closed"))
 	}
+	place := w.queue
+	if c.patient {
+		place = w.along.commands
+	}
 	select {
-	case w.queue <- c:
-		return nil
+	case place <- c:
 	default:
+		select {
+		case place <- c:
+		case <-c.ctx.Done():
+			return notBegun(w.db.module, c.ctx.Err())
+		}
 	}
-	select {
-	case w.queue <- c:
-		return nil
-	case <-c.ctx.Done():
-		return notBegun(w.db.module, c.ctx.Err())
+	if c.patient {
+		w.along.entered()
 	}
+	return nil
 }

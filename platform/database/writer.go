@@ -21,13 +21,9 @@ const (
 	maxHold  = 5 * time.Millisecond
 	// maxWaiting bounds the commands that wait; who comes later waits to wait.
 	maxWaiting = 1024
-	// patience is how long a patient command waits for company, and company how many commands are enough of it. The latter keeps up the
-	// pace where many patient callers wait for one another's commits.
-	patience = 10 * time.Millisecond
-	company  = 8
 )
 
-// writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
+// writer runs the commands of one database. All but queue, along, mu and closed belong to its goroutine.
 type writer struct {
 	db      *DB
 	log     *slog.Logger
@@ -36,12 +32,12 @@ type writer struct {
 	conn    *connection // the same connection, past database/sql
 	control [len(controlText)]driver.Stmt
 	group   []*command
-	running *command   // the one whose function is being called
-	held    []*command // taken from the queue, and not yet in a group
-	commits int        // since the write-ahead log was last looked at
+	running *command // the one whose function is being called
+	commits int      // since the write-ahead log was last looked at
 	nextCut time.Time
 
 	queue   chan *command
+	along   *waitingRoom
 	stopped chan struct{}
 	mu      sync.RWMutex // held for reading while a command is queued
 	closed  bool
@@ -50,7 +46,7 @@ type writer struct {
 func startWriter(ctx context.Context, db *DB, path string, log *slog.Logger) (*writer, error) {
 	w := &writer{
 		db: db, log: log, wal: path + "-wal",
-		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
+		queue: make(chan *command, maxWaiting), along: newWaitingRoom(), stopped: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
@@ -146,59 +142,31 @@ func (w *writer) loop(interrupted *command) {
 
 // first waits for the command that begins the next group; nil once there will be none.
 func (w *writer) first() *command {
-	if c := w.unhold(); c != nil {
-		return c
-	}
-	c, open := <-w.queue
-	if !open || !c.patient {
-		return c
-	}
-	w.hold(c)
-	return w.unhold()
-}
-
-// hold lets a patient command wait until one comes that is not, or there are enough, or it has waited for long.
-func (w *writer) hold(c *command) {
-	w.held = append(w.held, c)
-	over := time.NewTimer(patience)
-	defer over.Stop()
-	for len(w.held) < company {
+	for {
 		select {
 		case c, open := <-w.queue:
 			if !open {
-				return
+				return w.along.take()
 			}
-			w.held = append(w.held, c)
-			if !c.patient {
-				return
+			return c
+		case <-w.along.nudge:
+			if c := w.along.take(); c != nil {
+				return c
 			}
-		case <-over.C:
-			return
 		}
 	}
 }
 
-// unhold returns the command that was held first, or nil.
-func (w *writer) unhold() *command {
-	if len(w.held) == 0 {
-		return nil
-	}
-	c := w.held[0]
-	w.held = w.held[1:]
-	return c
-}
-
-// queued returns the next command that waits already, or nil.
+// queued returns a command that waits already, a patient one if there is no other, or nil.
 func (w *writer) queued() *command {
-	if c := w.unhold(); c != nil {
-		return c
-	}
 	select {
 	case c := <-w.queue:
-		return c
+		if c != nil {
+			return c
+		}
 	default:
-		return nil
 	}
+	return w.along.take()
 }
 
 // run executes a group, whose first command is given, in one transaction, and answers it.
@@ -239,6 +207,7 @@ func (w *writer) run(first *command) {
 // next returns a command that waits and may still join the group, or nil.
 func (w *writer) next(started time.Time) *command {
 	if len(w.group) >= maxGroup || time.Since(started) > maxHold {
+		w.along.remind()
 		return nil
 	}
 	if c := w.queued(); c != nil {
@@ -360,6 +329,7 @@ func (w *writer) rerun(atFault *command) {
 		w.alone(c)
 		w.answer(c)
 	}
+	w.along.remind() // Who came meanwhile counted on this group.
 }
 
 // alone runs a command in a transaction of its own.
