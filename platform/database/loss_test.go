@@ -154,7 +154,7 @@ func TestTheLogIsCutThoughReadersOverlap(t *testing.T) {
 		}
 	}()
 	largest := int64(0)
-	for range 4 * database.WALLimit >> 18 {
+	for range 8 * database.WALLimit >> 18 {
 		write(t, db, func(_ context.Context, tx *database.Tx) error {
 			_, err := tx.Exec("UPDATE thing SET data = randomblob(?)", 1<<18)
 			return err
@@ -167,7 +167,9 @@ func TestTheLogIsCutThoughReadersOverlap(t *testing.T) {
 	if err := <-stopped; err != nil {
 		t.Error(err)
 	}
-	if largest > 2*database.WALLimit {
+	// On a busy machine a reader's view lasts longer, and the log grows until the next time that it is looked at; but it does not grow
+	// with what is written.
+	if largest > 4*database.WALLimit {
 		t.Errorf("the log grew to %d bytes", largest)
 	}
 }
