@@ -71,6 +71,9 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 	if err := s.compose(); err != nil {
 		return errors.Join(err, inner.Close(), outer.Close())
 	}
+	for name, db := range s.dbs {
+		health.Check("database "+name, func(ctx context.Context) error { return db.QueryRow(ctx, "SELECT 1").Scan(new(int)) })
+	}
 	s.edge.Echo.GET("/livez", echo.WrapHandler(health.Livez()))
 	s.edge.Echo.GET("/readyz", echo.WrapHandler(health.Readyz(false)))
 	group.Add(

@@ -1,0 +1,3 @@
+package planted
+
+import _ "github.com/labstack/echo/v4"
