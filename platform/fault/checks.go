@@ -18,12 +18,24 @@ func (c *Checks) That(ok bool, field, format string, args ...any) bool {
 	return ok
 }
 
-// Text wants printable text of least to most characters, without space at either end.
+// Text wants printable text of least to most characters, in one line and without space at either end.
 func (c *Checks) Text(text, field string, least, most int) {
 	n := utf8.RuneCountInString(text)
-	printable := utf8.ValidString(text) && strings.TrimSpace(text) == text && strings.IndexFunc(text, unicode.IsControl) < 0
-	c.That(printable && n >= least && n <= most, field,
+	c.That(isPrintable(text, "") && strings.TrimSpace(text) == text && n >= least && n <= most, field,
 		"must be %d to %d characters of text, without control characters or space at the ends", least, most)
+}
+
+// Prose wants text of least to most characters that people wrote for people: line feeds and tabs are fine, and space anywhere.
+func (c *Checks) Prose(text, field string, least, most int) {
+	n := utf8.RuneCountInString(text)
+	c.That(isPrintable(text, "\n\t") && n >= least && n <= most, field,
+		"must be %d to %d characters of text, without control characters other than line feed and tab", least, most)
+}
+
+// isPrintable tells whether text is UTF-8 without control characters but the given ones. What a log, a terminal or a receipt does with
+// the others is nothing that a caller should decide.
+func isPrintable(text, but string) bool {
+	return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune(but, r) }) < 0
 }
 
 // Note takes over the violations of an Invalid error, of ids.Parse for instance; other errors it notes under the field.

@@ -41,3 +41,16 @@ func TestTextIsCountedInCharacters(t *testing.T) {
 		}
 	}
 }
+
+func TestProseMayHaveLinesButNoOtherControlCharacters(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"two\nlines\t": true, "Gänsebrüst": true, "Gänsebrüste": false, "": false,
+		"a\x00b": false, "a\x1b[2J": false, "a\x7f": false, "a\r": false, "a\u0085": false, "\xff": false,
+	} {
+		var v fault.Checks
+		v.Prose(text, "note", 1, 10)
+		if got := v.Err() == nil; got != ok {
+			t.Errorf("%q passes: %v, want %v", text, got, ok)
+		}
+	}
+}
