@@ -10,16 +10,20 @@ import (
 	"time"
 
 	"kerf/platform/database"
+	"kerf/platform/fault"
 )
 
 // Run handles items until ctx ends. Then no further item begins, those in hand may
 // go on for Config.Drain before their contexts end, and Run returns nil once the
-// last handler has. It fails only if the database cannot be read at the start.
+// last handler has. A database that fails, be it from the start, is waited for.
 //
 // It takes over, at once, what a previous process had claimed: on SQLite one
 // process owns the file.
 func (q *Queue) Run(ctx context.Context) error {
 	if err := q.takeOver(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("work of %s: %w", q.db.Module(), err)
 	}
 	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -39,12 +43,29 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
+// takeOver frees what a previous process had claimed, and tries until it has: before
+// that nothing is claimed here. An error is a defect, or that of ctx.
 func (q *Queue) takeOver(ctx context.Context) error {
-	return q.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
-		_, err := tx.Exec(`UPDATE work SET lease = 0, lease_until = 0 WHERE lease <> 0`)
-		return err
-	})
+	for failures := 1; ; failures++ {
+		err := q.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+			_, err := tx.Exec(`UPDATE work SET lease = 0, lease_until = 0 WHERE lease <> 0`)
+			return err
+		})
+		if fault.KindOf(err) != fault.KindUnavailable {
+			return err
+		}
+		wait := min(q.backOff(failures), longestTakeOver)
+		q.log.Warn("work not begun, the database fails", "retry_after", wait, "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
+
+// longestTakeOver bounds the wait between two tries to begin.
+const longestTakeOver = 2 * time.Second
 
 // letGo frees what was claimed and not begun, so that another process need not
 // wait for the leases to expire. If that fails, they do expire.
