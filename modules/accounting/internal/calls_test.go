@@ -382,6 +382,25 @@ func TestACrashBetweenTheCallAndItsRecordIsMadeGood(t *testing.T) {
 	}
 }
 
+func TestAProcessThatStartsAsksAtOnceForTheAnswersThatTheLastOneMissed(t *testing.T) {
+	b := open(t)
+	o := newOrder()
+	b.provider = crash{b.simulator, false}
+	func() {
+		defer func() { _ = recover() }()
+		_ = b.authorize(o, "tok_approve")
+	}()
+	b = b.restart()
+	wantFault(t, b.authorize(o, "tok_approve"), "provider_unanswered")
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	b.await("the provider's answer, though no time passes", func() bool { return b.payment(o).State == Authorized })
+	must(t, b.authorize(o, "tok_approve"))
+	stop()
+	must(t, <-ended)
+}
+
 func TestMalformedCommandsNameTheField(t *testing.T) {
 	b := open(t)
 	for field, spoil := range map[string]func(*accountingapi.AuthorizePaymentRequest){

@@ -3,14 +3,54 @@ package internal
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"time"
 
 	"kerf/modules/accounting/internal/provider"
+	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/work"
 )
 
 // errPending says that an instruction has to be looked up again.
 var errPending = errors.New("the provider has not decided yet")
+
+// lookUpPart is how many orders are scheduled in one transaction.
+const lookUpPart = 200
+
+// Run has the provider asked at once for all that an earlier process told it and did not live to hear the answer of: nobody waits for those
+// answers any more, and sagas wait for what comes of them. Then it waits for ctx to end. An instruction that is looked up too soon is told
+// again, which the provider tells by its reference.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.lookUpAll(ctx, s.clock.Wall()); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "reconciliation_not_hastened", "error", err) // it is due later all the same
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// lookUpAll schedules the look-up of every order that has an open instruction.
+func (s *Service) lookUpAll(ctx context.Context, now time.Time) error {
+	orders, err := ordersWithOpen(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(orders, lookUpPart) {
+		err := s.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+			for _, orderID := range part {
+				if err := s.queue.Schedule(tx, reconcilePayment, orderID, now, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("schedule look-ups: %w", err)
+		}
+	}
+	return nil
+}
 
 // reconcile finishes an order's instructions whose answers were not recorded: the provider was not heard in time, or this process
 // ended before it was. It is tried again, ever less often, until the provider has told; an operator sees it as stuck after a while.

@@ -102,6 +102,8 @@ const (
 
 	selectOpen = `SELECT ` + instructionColumns + ` FROM instruction WHERE order_id = ? AND done = 0 ORDER BY begun_at, key`
 
+	selectOrdersWithOpen = `SELECT DISTINCT order_id FROM instruction WHERE done = 0 ORDER BY order_id`
+
 	finishInstruction = `UPDATE instruction SET done = 1, fault = ? WHERE key = ? AND done = 0`
 
 	// A void that released something settles the authorisation whose outcome nobody had known.
@@ -200,6 +202,24 @@ func openInstructions(ctx context.Context, db *database.DB, orderID string) ([]*
 		open = append(open, in)
 	}
 	return open, rows.Err()
+}
+
+// ordersWithOpen returns the orders of which the provider has not answered an instruction.
+func ordersWithOpen(ctx context.Context, db *database.DB) ([]string, error) {
+	rows, err := db.Query(ctx, selectOrdersWithOpen)
+	if err != nil {
+		return nil, fmt.Errorf("find open instructions: %w", err)
+	}
+	defer rows.Close()
+	var orders []string
+	for rows.Next() {
+		var orderID string
+		if err := rows.Scan(&orderID); err != nil {
+			return nil, fmt.Errorf("find open instructions: %w", err)
+		}
+		orders = append(orders, orderID)
+	}
+	return orders, rows.Err()
 }
 
 func scanInstruction(row database.Row) (*Instruction, error) {
