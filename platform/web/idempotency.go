@@ -38,8 +38,7 @@ type Answer struct {
 	Body any
 }
 
-// Commit runs f in one transaction of the module's database and stores f's answer, or its definite refusal, in the same
-// transaction. If another process has stored an answer to the same request meanwhile, f is not run. f may run twice if the
+// Commit runs f in one transaction of the module's database and stores f's answer, or its refusal, in the same transaction. If another process has stored an answer to the same request meanwhile, f is not run. f may run twice if the
 // database loses a transaction, so it has no effect outside of it. The error is f's, or the database's.
 type Commit func(f func(ctx context.Context, tx *database.Tx) (Answer, error)) error
 
@@ -49,9 +48,9 @@ type Commit func(f func(ctx context.Context, tx *database.Tx) (Answer, error)) e
 // returns its error. For a key that was answered it sends the first answer again, with Idempotency-Replayed. The same key with
 // another target or body is Refused, one that is being executed in this process is a Conflict.
 //
-// Stored for a day are successes and definite refusals, those too that act returns before commit. What says nothing about
-// the command itself (401, 412, 428, 429, 5xx and whatever has an unknown outcome) is not stored: asked again, it is executed
-// again.
+// Stored for a day are successes, and what a rule refused (422), also if act returns that before commit. After any other error nothing
+// has changed and another answer may be right a moment later (404 of what an event has yet to bring), so none is stored: asked again,
+// the command is executed again.
 func Once(c echo.Context, db *database.DB, act func(ctx context.Context, commit Commit) error) error {
 	o, err := newOnce(c, db)
 	if err != nil {
@@ -216,14 +215,10 @@ func (o *once) write(ctx context.Context, run func(context.Context, *database.Tx
 	return nil
 }
 
-// storable tells whether an error is the owner's last word on the command.
+// storable tells whether an error is a decision on the command.
 func storable(err error) bool {
-	status, _ := Fault(err)
-	switch status {
-	case http.StatusUnauthorized, http.StatusPreconditionFailed, http.StatusPreconditionRequired, http.StatusTooManyRequests:
-		return false
-	}
-	return fault.Definite(err)
+	status, f := Fault(err)
+	return status == http.StatusUnprocessableEntity && f.Kind == fault.KindRefused
 }
 
 // stored is an answer as it lies in the table.

@@ -169,8 +169,8 @@ func TestACommandNeedsACallerAndAKey(t *testing.T) {
 	}
 }
 
-// Every way in which a command can fail, in act and in the transaction: what is the owner's last word is stored, the rest is
-// executed again. Nothing of a failed command stays.
+// Every way in which a command can fail, in act and in the transaction: what a rule refused is stored, and after everything else the
+// command is executed again. Nothing of a failed command stays.
 func TestRefusalsAreStoredAndFailuresAreNot(t *testing.T) {
 	for _, row := range []struct {
 		err    error
@@ -178,10 +178,10 @@ func TestRefusalsAreStoredAndFailuresAreNot(t *testing.T) {
 		stored bool
 	}{
 		{fault.Refused("quote_expired", "too late"), 422, true},
-		{fault.Invalid(fault.Violation{Field: "name", Description: "is taken"}), 400, true},
-		{fault.NotFound("thing"), 404, true},
-		{fault.Forbidden("not_yours", "no"), 403, true},
 		{fmt.Errorf("wrapped: %w", fault.Refused("closed", "closed")), 422, true},
+		{fault.Invalid(fault.Violation{Field: "name", Description: "is taken"}), 400, false},
+		{fault.NotFound("thing"), 404, false},
+		{fault.Forbidden("not_yours", "no"), 403, false},
 		{fault.Unauthenticated("who"), 401, false},
 		{fault.Stale("it has version 3"), 412, false},
 		{fault.Exhausted(time.Second, "too_many", "slow down"), 429, false},
@@ -218,6 +218,26 @@ func TestRefusalsAreStoredAndFailuresAreNot(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What a caller sent may come back in a refusal, and would be stored with it.
+func TestAStoredRefusalIsShort(t *testing.T) {
+	s := newShop(t)
+	s.before = func(context.Context) error {
+		f := fault.Refused("unknown_item", "there is no item %s", strings.Repeat("ä", 1<<16))
+		for range 100 {
+			f.Violations = append(f.Violations, fault.Violation{Field: "items", Description: "is unknown"})
+		}
+		return f
+	}
+	first := s.post("/things/"+strings.Repeat("x", 1000), body, "ann", "k")
+	if p := first.problem(t); first.status != 422 || len(first.body) > 4<<10 || len(p.Violations) != 20 || !strings.HasSuffix(p.Detail, "; 80 more violations are not shown") {
+		t.Errorf("%d bytes: %s", len(first.body), first.body)
+	}
+	same(t, first, s.post("/things/"+strings.Repeat("x", 1000), body, "ann", "k"))
+	if n := s.count(`SELECT length(body) FROM idempotency`); n != len(first.body) {
+		t.Errorf("%d bytes are stored", n)
 	}
 }
 

@@ -123,22 +123,47 @@ func (s *Server) refuse(c echo.Context, err error) {
 	writeProblem(c, status, f, body)
 }
 
+// What a caller sent may come back in a problem, and a problem may be stored, so there is a bound to all of it.
+const (
+	maxDetail     = 500 // characters
+	maxInstance   = 500 // bytes; a longer path is left out, as a part of it would be another
+	maxViolations = 20
+)
+
 func problemBody(c echo.Context, r *request, status int, f *fault.Error) []byte {
 	p := Problem{
-		Type: "urn:kerf:problem:" + f.Code, Title: http.StatusText(status), Status: status, Detail: f.Message,
+		Type: "urn:kerf:problem:" + f.Code, Title: http.StatusText(status), Status: status, Detail: cut(f.Message, maxDetail),
 		Instance: c.Request().URL.EscapedPath(), Code: f.Code, RequestID: r.id,
+	}
+	if len(p.Instance) > maxInstance {
+		p.Instance = ""
 	}
 	if f.Kind == fault.KindInternal {
 		p.Detail = "something went wrong here; the request id finds it in the log"
 	}
-	for _, v := range f.Violations {
-		p.Violations = append(p.Violations, Violation(v))
+	for i, v := range f.Violations {
+		if i == maxViolations {
+			p.Detail += fmt.Sprintf("; %d more violations are not shown", len(f.Violations)-i)
+			break
+		}
+		p.Violations = append(p.Violations, Violation{cut(v.Field, maxDetail), cut(v.Description, maxDetail)})
 	}
 	body, err := json.Marshal(p)
 	if err != nil { // strings and integers only: cannot happen
 		return []byte(`{"type":"about:blank"}`)
 	}
 	return body
+}
+
+// cut shortens text to so many characters.
+func cut(text string, characters int) string {
+	n := 0
+	for i := range text {
+		if n++; n > characters {
+			return text[:i] + "…"
+		}
+	}
+	return text
 }
 
 func writeProblem(c echo.Context, status int, f *fault.Error, body []byte) {
