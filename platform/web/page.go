@@ -3,6 +3,8 @@ package web
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"hash/fnv"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -20,7 +22,7 @@ const (
 )
 
 // Cursor is where a page ends, and the next begins: the sort key and the id of the last element. The zero value is the beginning.
-// Clients get it as opaque text; what comes back is checked for form only, so it is nothing but an argument of a query.
+// Clients get it as opaque text. What comes back is checked for its form and its list, so it is nothing but an argument of a query.
 type Cursor struct {
 	Key string
 	ID  string
@@ -31,22 +33,33 @@ func (c Cursor) IsZero() bool { return c == Cursor{} }
 
 const maxCursor = 512
 
-// String returns the cursor's opaque text; empty for the beginning.
-func (c Cursor) String() string {
+// In returns the cursor's opaque text in a list, which is named by the pattern of its route, such as /v1/orders; empty for the beginning.
+// In another list it is no cursor: there its key would be compared with something else.
+func (c Cursor) In(list string) string {
 	if c.IsZero() {
 		return ""
 	}
-	b := binary.AppendUvarint([]byte{cursorForm}, uint64(len(c.Key)))
+	b := binary.BigEndian.AppendUint32([]byte{cursorForm}, listMark(list))
+	b = binary.AppendUvarint(b, uint64(len(c.Key)))
 	b = append(b, c.Key...)
 	b = append(b, c.ID...)
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
 // cursorForm is the first byte of a cursor, so that another form can follow.
-const cursorForm = 1
+const cursorForm = 2
 
-// parseCursor reads what String wrote, and nothing else.
-func parseCursor(text string) (Cursor, bool) {
+// listMark tells lists apart. It keeps slips out, not forgers.
+func listMark(list string) uint32 {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, list) // a hash never fails
+	return h.Sum32()
+}
+
+const listMarkSize = 4
+
+// parseCursor reads what In wrote for the list, and nothing else.
+func parseCursor(list, text string) (Cursor, bool) {
 	if text == "" {
 		return Cursor{}, true
 	}
@@ -54,16 +67,17 @@ func parseCursor(text string) (Cursor, bool) {
 		return Cursor{}, false
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) < 2 || b[0] != cursorForm {
+	if err != nil || len(b) < 1+listMarkSize || b[0] != cursorForm || binary.BigEndian.Uint32(b[1:]) != listMark(list) {
 		return Cursor{}, false
 	}
-	n, size := binary.Uvarint(b[1:])
-	if size <= 0 || n > uint64(len(b)-1-size) {
+	b = b[1+listMarkSize:]
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
 		return Cursor{}, false
 	}
-	rest := b[1+size:]
+	rest := b[size:]
 	c := Cursor{Key: string(rest[:n]), ID: string(rest[n:])}
-	return c, c.String() == text && isText(c.Key) && isText(c.ID)
+	return c, c.In(list) == text && isText(c.Key) && isText(c.ID)
 }
 
 // isText tells whether every database takes s as text.
@@ -84,8 +98,8 @@ func PageOf(c echo.Context) (Page, error) {
 		page.Limit = n
 		v.That(err == nil && n >= 1 && n <= MaxLimit, "limit", "must be an integer from 1 to %d", MaxLimit)
 	}
-	after, ok := parseCursor(c.QueryParam("cursor"))
-	v.That(ok, "cursor", "must be the cursor of a link that was given")
+	after, ok := parseCursor(c.Path(), c.QueryParam("cursor"))
+	v.That(ok, "cursor", "must be the cursor of a link that this list gave")
 	page.After = after
 	if err := v.Err(); err != nil {
 		return Page{}, err
@@ -98,7 +112,7 @@ func PageLinks(c echo.Context, next Cursor) Links {
 	links := Links{"self": {Href: c.Request().URL.RequestURI()}}
 	if !next.IsZero() {
 		query := c.Request().URL.Query()
-		query.Set("cursor", next.String())
+		query.Set("cursor", next.In(c.Path()))
 		at := url.URL{Path: c.Request().URL.Path, RawPath: c.Request().URL.RawPath, RawQuery: query.Encode()}
 		links["next"] = Link{Href: at.RequestURI()}
 	}

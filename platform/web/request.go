@@ -58,6 +58,9 @@ func (s *Server) serve(next echo.HandlerFunc) echo.HandlerFunc {
 			err = s.limitBody(c)
 		}
 		if err == nil {
+			err = checkQuery(c.Request().URL.RawQuery)
+		}
+		if err == nil {
 			err = guarded(c, next)
 		}
 		if err != nil {

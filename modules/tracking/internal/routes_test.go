@@ -190,7 +190,7 @@ func TestAListIsRefused(t *testing.T) {
 		{support, "?restaurant_id=X", 400, "restaurant_id"},
 		{support, "?limit=0", 400, "limit"},
 		{support, "?cursor=x", 400, "cursor"},
-		{support, "?cursor=" + web.Cursor{Key: "x", ID: "y"}.String(), 400, "cursor"},
+		{support, "?cursor=" + web.Cursor{Key: "x", ID: "y"}.In("/v1/tracking"), 400, "cursor"},
 	} {
 		a := k.get(c.token, "/v1/tracking"+c.query)
 		if a.status != c.status || !strings.Contains(a.raw, c.field) {
