@@ -76,7 +76,7 @@ func NewIssuer(keys *Keys, config TokenConfig) *Issuer {
 type TokenRequest struct {
 	// Roles are one or more, RoleService not among them.
 	Roles []Role
-	// Subject is up to 128 bytes; a fresh UUIDv7 if empty.
+	// Subject is up to 128 characters of text, without control characters; a fresh UUIDv7 if empty.
 	Subject string
 	// Owns are up to 100 ids.
 	Owns []string
@@ -123,26 +123,18 @@ func (i *Issuer) Issue(r TokenRequest) (Token, error) {
 }
 
 func (r TokenRequest) check() error {
-	var violations []fault.Violation
-	that := func(ok bool, field, description string) {
-		if !ok {
-			violations = append(violations, fault.Violation{Field: field, Description: description})
-		}
-	}
-	that(len(r.Roles) > 0, "roles", "must name at least one role")
+	var v fault.Checks
+	v.That(len(r.Roles) > 0, "roles", "must name at least one role")
 	for i, role := range r.Roles {
-		that(role.known() && role != RoleService, fmt.Sprintf("roles[%d]", i), "must be consumer, restaurant, courier, support or admin")
+		v.That(role.known() && role != RoleService, fmt.Sprintf("roles[%d]", i), "must be consumer, restaurant, courier, support or admin")
 	}
-	that(len(r.Subject) <= maxSubject, "subject", "must have at most 128 bytes")
-	that(len(r.Owns) <= maxOwned, "owns", "must have at most 100 ids")
+	v.Text(r.Subject, "subject", 0, maxSubject)
+	v.That(len(r.Owns) <= maxOwned, "owns", "must have at most 100 ids")
 	for i, id := range r.Owns {
-		that(ids.Valid(id), fmt.Sprintf("owns[%d]", i), "must be a UUID in lower case")
+		v.That(ids.Valid(id), fmt.Sprintf("owns[%d]", i), "must be a UUID in lower case")
 	}
-	that(r.TTL >= 0 && r.TTL <= MaxTTL, "ttl_seconds", "must be 1 to 86400")
-	if violations != nil {
-		return fault.Invalid(violations...)
-	}
-	return nil
+	v.That(r.TTL >= 0 && r.TTL <= MaxTTL, "ttl_seconds", "must be 1 to 86400")
+	return v.Err()
 }
 
 // keySource finds the key that verifies what was signed under an id.
@@ -210,6 +202,9 @@ func (v *Verifier) Verify(_ context.Context, token string) (Principal, error) {
 }
 
 func (v *Verifier) key(t *jwt.Token) (any, error) {
+	if _, ok := t.Header["crit"]; ok {
+		return nil, errors.New("has a critical extension") // whichever it is, it is not understood here: RFC 7515, 4.1.11
+	}
 	kid, _ := t.Header["kid"].(string)
 	if key, ok := v.keys.PublicKey(kid); ok {
 		return key, nil

@@ -153,6 +153,43 @@ func TestForgedAndForeignTokensAreRefused(t *testing.T) {
 	}
 }
 
+func TestATokenWithACriticalExtensionIsRefused(t *testing.T) {
+	w := newWall()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := oneKey{private.Public().(ed25519.PublicKey)}
+	for header, good := range map[string]bool{"typ": true, "crit": false} {
+		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+			"iss": "kerf", "aud": "kerf", "sub": "s", "roles": []string{"admin"}, "exp": w.Now().Add(time.Hour).Unix(),
+		})
+		token.Header[header] = []string{"b64"}
+		text, err := token.SignedString(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := verify(identity.NewVerifier(keys, identity.TokenConfig{Wall: w.Now}), text); (err == nil) != good {
+			t.Errorf("%s: %v", header, err)
+		}
+	}
+}
+
+// oneKey is whatever key is asked for.
+type oneKey struct{ key ed25519.PublicKey }
+
+func (k oneKey) PublicKey(string) (ed25519.PublicKey, bool) { return k.key, true }
+
+func TestASubjectIsText(t *testing.T) {
+	issuer := identity.NewIssuer(openKeys(t, t.TempDir(), newWall()), identity.TokenConfig{})
+	for subject, ok := range map[string]bool{"": true, "ann": true, strings.Repeat("ä", 128): true, "a\x00": false, "a\x1b[2J": false, " ann": false} {
+		_, err := issuer.Issue(identity.TokenRequest{Roles: []identity.Role{identity.RoleAdmin}, Subject: subject})
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", subject, err)
+		}
+	}
+}
+
 func TestARequestForATokenIsChecked(t *testing.T) {
 	issuer := identity.NewIssuer(openKeys(t, t.TempDir(), newWall()), identity.TokenConfig{})
 	for field, r := range map[string]identity.TokenRequest{

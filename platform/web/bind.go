@@ -1,10 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -21,8 +23,8 @@ import (
 const maxDepth = 32
 
 // Bind reads the body into dst: exactly one JSON document in UTF-8, with no member that dst does not have, none twice, names in
-// exact case, each of the right type. Everything else is Invalid with the path of the member, such as lines[2].quantity; a body
-// of another media type gets 415, one beyond the limit 413.
+// exact case, each of the right type, and no NUL in a text, which not every database keeps. Everything else is Invalid with the path of
+// the member, such as lines[2].quantity; a body of another media type gets 415, one beyond the limit 413, one that stalls 408.
 //
 // The reader is encoding/json/v2 in its form before the standard library's: only that names the place of each error and refuses
 // duplicate names and broken UTF-8.
@@ -69,6 +71,9 @@ func bodyOf(c echo.Context) ([]byte, error) {
 	switch tooLarge, is := errors.AsType[*http.MaxBytesError](err); {
 	case is:
 		return nil, bodyTooLarge(tooLarge.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, withStatus(http.StatusRequestTimeout,
+			fault.New(fault.KindInvalid, "request_timeout", "the body did not arrive in time").WithCause(err))
 	case err != nil:
 		return nil, fault.New(fault.KindInvalid, "invalid", "the body did not arrive whole").WithCause(err)
 	}
@@ -80,8 +85,14 @@ func decode(body []byte, dst any) error {
 	if len(body) == 0 {
 		return invalidField("", "must be a JSON document, not empty")
 	}
-	if tooDeep(body) {
+	deep, nul := scan(body)
+	if deep {
 		return invalidField("", "must not nest deeper than "+strconv.Itoa(maxDepth)+" levels")
+	}
+	if nul {
+		if path, found := nulAt(body); found {
+			return invalidField(path, "must not have the character NUL")
+		}
 	}
 	err := json.Unmarshal(body, dst, json.RejectUnknownMembers(true))
 	if err == nil {
@@ -193,25 +204,40 @@ func join(path, field string) string {
 	return path + "." + field
 }
 
-// tooDeep counts brackets outside of strings; whether they match is for the reader to say.
-func tooDeep(body []byte) bool {
+// scan counts brackets outside of strings, whether they match is for the reader to say, and looks for NULs in them; both are rare.
+func scan(body []byte) (deep, nul bool) {
 	depth, inString := 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case inString && c == '\\':
 			i++
+			nul = nul || bytes.HasPrefix(body[i:], []byte("u0000"))
 		case c == '"':
 			inString = !inString
 		case inString:
 		case c == '{' || c == '[':
 			if depth++; depth > maxDepth {
-				return true
+				return true, nul
 			}
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return false
+	return false, nul
+}
+
+// nulAt finds the first text or name with a NUL. What is not JSON before it is for the reader to say.
+func nulAt(body []byte) (path string, found bool) {
+	tokens := jsontext.NewDecoder(bytes.NewReader(body))
+	for {
+		token, err := tokens.ReadToken()
+		if err != nil {
+			return "", false
+		}
+		if token.Kind() == '"' && strings.Contains(token.String(), "\x00") {
+			return strings.ReplaceAll(fieldPath(tokens.StackPointer()), "\x00", ""), true
+		}
+	}
 }
 
 func invalidField(field, description string) error {

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -85,6 +86,9 @@ func TestABadBodyIsRefusedByTheNameOfItsField(t *testing.T) {
 		{`{"tip":12}`, "tip", "must be an object with amount and currency"},
 		{`{"express":true,"express":false}`, "express", "must not be given twice"},
 		{"{\"quote_id\":\"\xff\"}", "quote_id", "must be valid UTF-8"},
+		{`{"lines":[{},{"item_id":"a\u0000b"}]}`, "lines[1].item_id", "must not have the character NUL"},
+		{`{"notes":{"do\u0000or":"blue"}}`, "notes.door", "must not have the character NUL"},
+		{`{"anything":["\\\u0000"]}`, "anything[0]", "must not have the character NUL"},
 		{`{"express":true} {}`, "", "must be one JSON document and nothing after it"},
 		{`{"express":true}]`, "", "must be one JSON document and nothing after it"},
 		{`{"anything":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "", "must not nest deeper than 32 levels"},
@@ -106,6 +110,32 @@ func TestABadBodyIsRefusedByTheNameOfItsField(t *testing.T) {
 		if v := p.Violations[0]; v.Field != row.field || row.description != "" && v.Description != row.description {
 			t.Errorf("%.60s: %q %q, want %q %q", row.body, v.Field, v.Description, row.field, row.description)
 		}
+	}
+}
+
+func TestABackslashBeforeAnEscapeIsNoNUL(t *testing.T) {
+	if r := bindEdge(t).do("POST", "/orders", `{"quote_id":"\\u0000"}`); r.status != 200 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+}
+
+func TestABodyThatStallsIsTooLate(t *testing.T) {
+	s := web.New(web.Config{})
+	s.Echo.POST("/orders", func(c echo.Context) error { return web.Bind(c, &placeOrder{}) })
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = s.HTTP()
+	server.Config.ReadTimeout = 50 * time.Millisecond
+	server.Start()
+	defer server.Close()
+	e := &edge{t, s, server.URL}
+	stalls, last := io.Pipe()
+	defer last.Close()
+	r, err := e.send("POST", "/orders", stalls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.status != 408 || r.problem(t).Code != "request_timeout" {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }
 
