@@ -108,6 +108,28 @@ func versions(c *city) {
 	r.put(r.path("/tax-rate"), obj{"basis_points": 700}, ifMatch(old)).ok(200, nil)
 	r.put(r.path("/tax-rate"), obj{"basis_points": 800}, ifMatch(old)).refused(412, "stale")
 
+	// What changes nothing is no new version, and null is no way to leave a member out.
+	for _, edit := range []struct {
+		who    *caller
+		path   string
+		same   obj
+		fields []string
+	}{
+		{d.caller, me, obj{"name": "Ada L."}, []string{"name", "email", "locale", "phone"}},
+		{r.caller, r.path(""), obj{"cuisine": "italian", "position": c.position(0)}, []string{"name", "cuisine", "position"}},
+	} {
+		tag := edit.who.get(edit.path).ok(200, nil).etag()
+		for _, body := range []obj{{}, edit.same} {
+			if got := edit.who.send("PATCH", edit.path, body, ifMatch(tag)).ok(200, nil).etag(); got != tag {
+				c.Errorf("PATCH %s with %v: version %s follows %s", edit.path, body, got, tag)
+			}
+		}
+		for _, field := range edit.fields {
+			edit.who.send("PATCH", edit.path, obj{field: nil}, ifMatch(tag)).refused(400, "invalid").naming(field)
+		}
+		edit.who.get(edit.path, header("If-None-Match", tag)).ok(304, nil)
+	}
+
 	// On actions a version is optional, but holds if it is stated.
 	o := d.approved(r)
 	r.does(o, "acceptance", obj{}).ok(200, nil)

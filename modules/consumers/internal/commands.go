@@ -39,6 +39,9 @@ func (r *Registration) register(id string) (*Consumer, error) {
 	return c, p.update(c)
 }
 
+// profile is what UpdateProfile may change, for comparison.
+func (c *Consumer) profile() [4]string { return [4]string{c.Name, c.Email, c.Locale, c.Phone} }
+
 func (p *Profile) update(c *Consumer) error {
 	var v fault.Checks
 	if p.Name != nil {
@@ -157,7 +160,7 @@ type Preferences struct {
 func (p *Preferences) validate() error {
 	var v fault.Checks
 	v.That(p.MutedChannels != nil, "muted_channels", "is missing")
-	if p.MutedChannels != nil {
+	if p.MutedChannels != nil && v.That(len(*p.MutedChannels) <= len(channels), "muted_channels", "must be at most %d", len(channels)) {
 		seen := map[string]bool{}
 		for i, name := range *p.MutedChannels {
 			v.That(slices.Contains(channels, name) && !seen[name], fmt.Sprintf("muted_channels[%d]", i), "must be one of in_app and email, once each")

@@ -86,6 +86,17 @@ func TestAnEditStatesTheVersionItSaw(t *testing.T) {
 	if r := e.do(owner, "PATCH", self, `{"name":3}`, "If-Match", `"3"`).want(t, 400, "invalid"); !r.names("name") {
 		t.Error(r.text)
 	}
+	for _, nothing := range []string{`{}`, `{"name":"Anne","phone":""}`} {
+		if r := e.do(owner, "PATCH", self, nothing, "If-Match", `"3"`).want(t, 200, ""); r.header.Get("ETag") != `"3"` {
+			t.Errorf("%s makes version %s", nothing, r.header.Get("ETag"))
+		}
+	}
+	if r := e.do(owner, "PATCH", self, `{"name":"Ann","phone":null}`, "If-Match", `"3"`).want(t, 400, "invalid"); !r.names("phone") {
+		t.Error(r.text)
+	}
+	if r := e.do(owner, "PUT", self+"/notification-preferences", `{"muted_channels":["email","in_app","email"]}`, "If-Match", `"3"`).want(t, 400, "invalid"); !r.names("muted_channels") {
+		t.Error(r.text)
+	}
 	if got := e.events(); !slices.Equal(got, []string{"ConsumerRegistered", "ProfileUpdated", "ProfileUpdated"}) {
 		t.Errorf("events %v", got)
 	}
@@ -116,7 +127,10 @@ func TestAddressesComeChangeAndGo(t *testing.T) {
 
 	// The default moves to the second, and is gone with it.
 	id := second[strings.LastIndex(second, "/")+1:]
-	e.do(owner, "PUT", self+"/default-address", `{"address_id":"nowhere"}`, "If-Match", `"2"`).want(t, 404, "not_found")
+	e.do(owner, "PUT", self+"/default-address", `{"address_id":"nowhere"}`, "If-Match", `"2"`).want(t, 400, "invalid")
+	if r := e.do(owner, "PUT", self+"/default-address", `{"address_id":"0190b6a2-7c5e-7000-8000-00000000abcd"}`, "If-Match", `"2"`).want(t, 404, "not_found"); !r.names("address_id") {
+		t.Error(r.text)
+	}
 	e.do(owner, "PUT", self+"/default-address", `{}`, "If-Match", `"2"`).want(t, 400, "invalid")
 	if r := e.do(owner, "PUT", self+"/default-address", fmt.Sprintf(`{"address_id":%q}`, id), "If-Match", `"2"`).want(t, 200, ""); r.body["default_address_id"] != id {
 		t.Error(r.text)

@@ -2,7 +2,9 @@ package internal
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 	"google.golang.org/protobuf/proto"
@@ -11,6 +13,7 @@ import (
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
+	"kerf/platform/ids"
 	"kerf/platform/web"
 )
 
@@ -96,8 +99,29 @@ func (s *Service) getConsumer(c echo.Context) error {
 func (s *Service) patchConsumer(c echo.Context) error {
 	var profile Profile
 	return s.put(c, &profile, func(_ *database.Tx, consumer *Consumer) (proto.Message, error) {
-		return &consumersapi.ProfileUpdated{ConsumerId: consumer.ID}, profile.update(consumer)
+		if err := refuseNulls(c); err != nil {
+			return nil, err
+		}
+		was := consumer.profile()
+		if err := profile.update(consumer); err != nil || consumer.profile() == was {
+			return nil, err
+		}
+		return &consumersapi.ProfileUpdated{ConsumerId: consumer.ID}, nil
 	})
+}
+
+// refuseNulls answers Invalid for a member of the body that is null. Where what is left out stays as it is, null could mean that or
+// nothing at all, so it means neither.
+func refuseNulls(c echo.Context) error {
+	var members map[string]any
+	if err := web.Bind(c, &members); err != nil {
+		return err
+	}
+	var v fault.Checks
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		v.That(members[name] != nil, name, "must not be null; what is left out stays as it is")
+	}
+	return v.Err()
 }
 
 func (s *Service) putDefaultAddress(c echo.Context) error {
@@ -105,10 +129,13 @@ func (s *Service) putDefaultAddress(c echo.Context) error {
 		AddressID string `json:"address_id"`
 	}
 	return s.put(c, &body, func(tx *database.Tx, consumer *Consumer) (proto.Message, error) {
-		if body.AddressID == "" {
-			return nil, fault.Invalid(fault.Violation{Field: "address_id", Description: "is missing"})
+		if _, err := ids.Parse("address_id", body.AddressID); err != nil {
+			return nil, err
 		}
 		a, err := findAddress(tx.Gorm(), consumer.ID, body.AddressID)
+		if fault.KindOf(err) == fault.KindNotFound {
+			return nil, notTheirs("address", "address_id")
+		}
 		if err != nil {
 			return nil, err
 		}

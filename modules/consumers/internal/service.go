@@ -120,7 +120,8 @@ func (s *Service) register(ctx context.Context, tx *database.Tx, by identity.Pri
 }
 
 // edit runs a command on a consumer and stores it with its next version. seen is the version that the caller has seen, 0 if it does not
-// say. Not found for somebody else's; stale; else as the transition on and do. A nil event publishes nothing.
+// say. Not found for somebody else's; stale; else as the transition on and do. A nil event says that do changed nothing: then nothing is
+// stored, and the version stays.
 func (s *Service) edit(ctx context.Context, tx *database.Tx, id string, seen int64, on Trigger,
 	do func(c *Consumer) (proto.Message, error)) (*Consumer, error) {
 	c, err := find(tx.Gorm(), id)
@@ -137,17 +138,17 @@ func (s *Service) edit(ctx context.Context, tx *database.Tx, id string, seen int
 	if err != nil {
 		return nil, err
 	}
+	if event == nil {
+		return c, nil
+	}
 	return c, s.save(ctx, tx, c, event)
 }
 
-// save stores a consumer with its next version, and its event if there is one.
+// save stores a consumer with its next version, and its event.
 func (s *Service) save(ctx context.Context, tx *database.Tx, c *Consumer, event proto.Message) error {
 	c.Version++
 	if err := tx.Gorm().Select("*").Updates(c).Error; err != nil {
 		return fmt.Errorf("update consumer: %w", err)
-	}
-	if event == nil {
-		return nil
 	}
 	return s.events.Append(ctx, tx, c.ID, c.ID, event)
 }

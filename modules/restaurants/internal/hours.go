@@ -135,7 +135,7 @@ func (h Hours) violations(path string) fault.Checks {
 	v.That(!h.Always || len(h.Weekly)+len(h.Exceptions) == 0, join(path, "always"), "excludes weekly and exceptions")
 	v.That(len(h.Weekly) <= maxWeekly, join(path, "weekly"), "must have at most %d periods", maxWeekly)
 	v.That(len(h.Exceptions) <= maxExceptions, join(path, "exceptions"), "must have at most %d entries", maxExceptions)
-	for i, w := range h.Weekly {
+	for i, w := range h.Weekly[:min(len(h.Weekly), maxWeekly)] {
 		at := fmt.Sprintf("%s[%d]", join(path, "weekly"), i)
 		_, known := weekdays[w.Day]
 		v.That(known, at+".day", "must be the name of a weekday, such as monday")
@@ -144,7 +144,7 @@ func (h Hours) violations(path string) fault.Checks {
 		v.checkPeriod(at, w.Opens, w.Closes)
 	}
 	closed, open := map[string]bool{}, map[string]bool{}
-	for i, e := range h.Exceptions {
+	for i, e := range h.Exceptions[:min(len(h.Exceptions), maxExceptions)] {
 		at := fmt.Sprintf("%s[%d]", join(path, "exceptions"), i)
 		_, err := time.Parse(time.DateOnly, e.Date)
 		v.That(err == nil, at+".date", "must be a date YYYY-MM-DD")

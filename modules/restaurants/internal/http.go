@@ -2,7 +2,9 @@ package internal
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -66,6 +68,20 @@ func (s *Service) postRestaurant(c echo.Context) error {
 	})
 }
 
+// refuseNulls answers Invalid for a member of the body that is null. Where what is left out stays as it is, null could mean that or
+// nothing at all, so it means neither.
+func refuseNulls(c echo.Context) error {
+	var members map[string]any
+	if err := web.Bind(c, &members); err != nil {
+		return err
+	}
+	var v fault.Checks
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		v.That(members[name] != nil, name, "must not be null; what is left out stays as it is")
+	}
+	return v.Err()
+}
+
 // put returns the handler of a command that replaces a part of a restaurant, read from the body; the version is to be stated.
 func put[C any, P interface {
 	*C
@@ -83,6 +99,11 @@ func put[C any, P interface {
 		do := P(new(C))
 		if err := web.Bind(c, do); err != nil {
 			return err
+		}
+		if c.Request().Method == http.MethodPatch {
+			if err := refuseNulls(c); err != nil {
+				return err
+			}
 		}
 		return s.change(c, by, seen, do)
 	}

@@ -109,7 +109,7 @@ func menuViolations(items []Item, currency string) fault.Checks {
 	var v violations
 	v.That(len(items) >= 1 && len(items) <= maxItems, "items", "must be 1 to %d items", maxItems)
 	if len(items) > maxItems {
-		return v.Checks // no need to read on, and nobody reads a thousand violations
+		return v.Checks // no need to read on, here and below: nobody reads a thousand violations
 	}
 	seen := map[string]bool{}
 	for i := range items {
@@ -123,7 +123,7 @@ func menuViolations(items []Item, currency string) fault.Checks {
 		v.checkPrice(item.Price, at+".price", currency, 0)
 		v.That(len(item.ModifierGroups) <= maxGroups, at+".modifier_groups", "must be at most %d groups", maxGroups)
 		cheapest, groups := item.Price.Amount, map[string]bool{}
-		for j := range item.ModifierGroups {
+		for j := range item.ModifierGroups[:min(len(item.ModifierGroups), maxGroups)] {
 			g := &item.ModifierGroups[j]
 			v.checkGroup(g, fmt.Sprintf("%s.modifier_groups[%d]", at, j), currency, groups)
 			cheapest += g.cheapest()
@@ -140,7 +140,7 @@ func (v *violations) checkGroup(g *Group, at, currency string, seen map[string]b
 	v.That(g.Min >= 0 && g.Min <= g.Max, at+".min", "must be 0 to max")
 	v.That(g.Max >= 1 && g.Max <= len(g.Options), at+".max", "must be 1 to the number of options")
 	options := map[string]bool{}
-	for i, o := range g.Options {
+	for i, o := range g.Options[:min(len(g.Options), maxOptions)] {
 		at := fmt.Sprintf("%s.options[%d]", at, i)
 		v.checkID(o.ID, at+".id", options)
 		v.Text(o.Name, at+".name", 1, maxName)

@@ -9,6 +9,7 @@ import (
 	"kerf/modules/restaurants/restaurantsapi"
 	"kerf/platform/fault"
 	"kerf/platform/geo"
+	"kerf/platform/ids"
 	"kerf/platform/kerfpb"
 	"kerf/platform/money"
 )
@@ -55,13 +56,21 @@ type OptionRequest struct {
 // validate checks all that can be said without a restaurant. Invalid, naming each field.
 func (q *QuoteRequest) validate() error {
 	var v fault.Checks
-	v.That(q.RestaurantID != "", "restaurant_id", "is missing")
+	_, err := ids.Parse("restaurant_id", q.RestaurantID)
+	v.Note("restaurant_id", err)
 	q.Address.Check(&v, "address")
 	v.That(len(q.Lines) >= 1 && len(q.Lines) <= maxLines, "lines", "must be 1 to %d lines", maxLines)
 	for i, l := range q.Lines[:min(len(q.Lines), maxLines)] {
-		v.That(l.ItemID != "", fmt.Sprintf("lines[%d].item_id", i), "is missing")
-		v.That(l.Quantity >= 1 && l.Quantity <= maxQuantity, fmt.Sprintf("lines[%d].quantity", i), "must be 1 to %d", maxQuantity)
-		v.That(len(l.Options) <= maxLineOptions, fmt.Sprintf("lines[%d].options", i), "must be at most %d", maxLineOptions)
+		at := fmt.Sprintf("lines[%d]", i)
+		v.Text(l.ItemID, at+".item_id", 1, maxID)
+		v.That(l.Quantity >= 1 && l.Quantity <= maxQuantity, at+".quantity", "must be 1 to %d", maxQuantity)
+		if !v.That(len(l.Options) <= maxLineOptions, at+".options", "must be at most %d", maxLineOptions) {
+			continue
+		}
+		for j, o := range l.Options {
+			v.Text(o.GroupID, fmt.Sprintf("%s.options[%d].group_id", at, j), 1, maxID)
+			v.Text(o.OptionID, fmt.Sprintf("%s.options[%d].option_id", at, j), 1, maxID)
+		}
 	}
 	if q.Tip != nil {
 		v.That(q.Tip.Amount >= 0 && q.Tip.Amount <= maxAmount, "tip.amount", "must be 0 to %d", maxAmount)

@@ -39,7 +39,7 @@ func trattoriaMenu() *Menu {
 }
 
 func order(lines ...LineRequest) *QuoteRequest {
-	return &QuoteRequest{RestaurantID: "r", Lines: lines, Address: &geo.Position{Latitude: 48.21, Longitude: 16.38}}
+	return &QuoteRequest{RestaurantID: "0190b6a2-7c5e-7000-8000-000000000001", Lines: lines, Address: &geo.Position{Latitude: 48.21, Longitude: 16.38}}
 }
 
 func pizza(quantity int, options ...string) LineRequest {

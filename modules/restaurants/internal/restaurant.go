@@ -202,6 +202,7 @@ func (r *Restaurant) lapses(now time.Time) bool {
 const (
 	maxName               = 100
 	maxCuisine            = 50
+	maxZone               = 64            // bytes; the longest name has 32
 	maxAmount             = 1_000_000_000 // minor units; with the limits of menus and quotes no total comes near money.Max
 	maxRadius             = 100_000       // metres
 	maxPreparationMinutes = 24 * 60

@@ -64,15 +64,20 @@ func (s *Service) GetQuote(ctx context.Context, req *restaurantsapi.GetQuoteRequ
 	return &restaurantsapi.GetQuoteResponse{Quote: quote}, nil
 }
 
-// quote prices a valid request for a consumer. Not found for a restaurant that there is not; else as Restaurant.price. The quote is
+// quote prices a valid request for a consumer. Not found, naming the field, for a restaurant that there is not or that is
+// a draft; else as Restaurant.price. The quote is
 // not yet stored.
 func (s *Service) quote(ctx context.Context, consumerID string, q *QuoteRequest) (*restaurantsapi.Quote, error) {
 	r, err := s.find(ctx, q.RestaurantID)
+	if err == nil && r.State == Draft {
+		err = fault.NotFound("restaurant") // as for everybody who may only look at it
+	}
+	if f := fault.As(err); f != nil && f.Kind == fault.KindNotFound {
+		f.Violations = []fault.Violation{{Field: "restaurant_id", Description: "must name a restaurant that exists"}}
+		return nil, f
+	}
 	if err != nil {
 		return nil, err
-	}
-	if r.MenuVersion == 0 {
-		return nil, restaurantClosed() // a draft
 	}
 	menu, err := s.menu(ctx, r.ID, r.MenuVersion)
 	if err != nil {
@@ -122,6 +127,9 @@ func (s *Service) edit(ctx context.Context, tx *database.Tx, by identity.Princip
 	event, err := do.apply(&r, now)
 	if err != nil {
 		return nil, err
+	}
+	if event == nil {
+		return &r, nil
 	}
 	r.Version++
 	if err := tx.Gorm().Select("*").Updates(&r).Error; err != nil {

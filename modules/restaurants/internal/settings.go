@@ -20,7 +20,7 @@ const (
 )
 
 // command is a change of one restaurant that its owner asks for, as it stands in the request's body. It changes r, which is at its
-// state of now, and returns the event that tells of it; on an error r is thrown away.
+// state of now, and returns the event that tells of it, or nil if nothing has changed; on an error r is thrown away.
 type command interface {
 	apply(r *Restaurant, now time.Time) (event proto.Message, err error)
 }
@@ -51,8 +51,7 @@ func (c *Creation) create(owner string, now time.Time) (*Restaurant, error) {
 	v.Text(c.Name, "name", 1, maxName)
 	v.Text(c.Cuisine, "cuisine", 1, maxCuisine)
 	c.Position.Check(&v.Checks, "position")
-	_, err := time.LoadLocation(c.TimeZone)
-	v.That(err == nil && c.TimeZone != "" && c.TimeZone != "Local", "time_zone", "must be an IANA time zone such as Europe/Vienna")
+	v.That(validZone(c.TimeZone), "time_zone", "must be an IANA time zone such as Europe/Vienna")
 	v.That(money.KnownCurrency(c.Currency), "currency", "must be an ISO 4217 code such as EUR")
 	v.setHours(c.OpeningHours, "opening_hours", &r.OpeningHours)
 	v.setNumber(c.DeliveryRadiusMetres, "delivery_radius_metres", 1, maxRadius, &r.RadiusMetres)
@@ -67,6 +66,15 @@ func (c *Creation) create(owner string, now time.Time) (*Restaurant, error) {
 	return r, nil
 }
 
+// validZone tells whether a name is one that time.LoadLocation finds and that means the same everywhere.
+func validZone(name string) bool {
+	if name == "" || name == "Local" || len(name) > maxZone {
+		return false
+	}
+	_, err := time.LoadLocation(name)
+	return err == nil
+}
+
 // describe keeps the text that is searched in step with what it is made of.
 func (r *Restaurant) describe() { r.SearchText = strings.ToLower(r.Name + " " + r.Cuisine) }
 
@@ -79,6 +87,7 @@ type Details struct {
 
 func (d *Details) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	var v violations
+	was := *r
 	if d.Name != nil {
 		v.Text(*d.Name, "name", 1, maxName)
 		r.Name = *d.Name
@@ -90,6 +99,9 @@ func (d *Details) apply(r *Restaurant, _ time.Time) (proto.Message, error) {
 	if d.Position != nil {
 		d.Position.Check(&v.Checks, "position")
 		r.Position = *d.Position
+	}
+	if r.Name == was.Name && r.Cuisine == was.Cuisine && r.Position == was.Position {
+		return nil, v.Err()
 	}
 	r.describe()
 	return r.updated(), v.Err()
