@@ -47,7 +47,7 @@ func quoteKeepsPrice(c *city) {
 	d.sees(o, "APPROVED")
 	d.cancels(o).ok(200, nil)
 	d.ends(o, "CANCELLED", "cancelled_by_consumer", 0)
-	d.post("/v1/orders", d.placing(q)).refused(422, "quote_used")
+	d.post("/v1/orders", d.placing(q)).refused(422, "quote_used").naming("quote_id")
 }
 
 func quoteRefused(c *city) {
@@ -59,7 +59,7 @@ func quoteRefused(c *city) {
 	ask(r, c.position(6000), pizza).refused(422, "outside_zone")
 	ask(r, d.place, line("pizza", 1, small)).refused(422, "below_minimum")
 	ask(c.restaurant(obj{"opening_hours": obj{}}), d.place, pizza).refused(422, "restaurant_closed")
-	ask(c.draft(nil), d.place, pizza).refused(422, "restaurant_closed")
+	ask(c.draft(nil), d.place, pizza).refused(404, "not_found").naming("restaurant_id") // as to all who look at it
 
 	ask(r, d.place, line("lasagne", 2)).refused(422, "item_unavailable").naming("lines[0].item_id")
 	ask(r, d.place, pizza, line("pizza", 1)).refused(400, "invalid").naming("lines[1].options")

@@ -228,7 +228,12 @@ func absurdities(c *city) {
 	ask(func(q obj) { q["tip"] = euro(-1) }).refused(400, "invalid").naming("tip")
 	ask(func(q obj) { q["tip"] = amount{1, "USD"} }).refused(400, "invalid").naming("tip.currency")
 	ask(func(q obj) { q["lines"] = []obj{line("pizza", -1, small)} }).refused(400, "invalid").naming("lines[0].quantity")
-	ask(func(q obj) { q["restaurant_id"] = "019a0000-0000-7000-8000-000000000000" }).refused(404, "not_found")
+	ask(func(q obj) { q["restaurant_id"] = "019a0000-0000-7000-8000-000000000000" }).refused(404, "not_found").naming("restaurant_id")
+	ask(func(q obj) { q["restaurant_id"] = "the one at the corner" }).refused(400, "invalid").naming("restaurant_id")
+	a := ask(func(q obj) { q["lines"] = []obj{line(strings.Repeat("x", 1_000_000), 1)} }).refused(400, "invalid")
+	if a.naming("lines[0].item_id"); len(a.body) > 1000 {
+		c.Errorf("a million characters are answered with %d", len(a.body))
+	}
 
 	for field, price := range map[string]amount{"items[0].price": euro(-1), "items[0].price.currency": {100, "USD"}} {
 		r.post(r.path("/menus"), obj{"items": []obj{{"id": "soup", "name": "Soup", "price": price}}}).refused(400, "invalid").naming(field)
@@ -239,7 +244,7 @@ func absurdities(c *city) {
 
 	// What looks like a card number is not taken, and not repeated.
 	methods := "/v1/consumers/" + d.subject + "/payment-methods"
-	a := d.post(methods, obj{"token": "4111 1111 1111 1111", "label": "card"}).refused(400, "invalid")
+	a = d.post(methods, obj{"token": "4111 1111 1111 1111", "label": "card"}).refused(400, "invalid")
 	a.naming("token")
 	if strings.Contains(string(a.body), "4111") {
 		c.Errorf("a card number is sent back: %s", a.body)

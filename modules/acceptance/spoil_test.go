@@ -43,6 +43,9 @@ func (c *contract) spoil(schema map[string]any, good obj) []spoiled {
 				put("null instead", append(slices.Clone(path), name), nil)
 			}
 		case []any:
+			if n, ok := schema["maxItems"].(float64); ok && len(v) > 0 {
+				put("too many", path, slices.Repeat(v[:1], int(n)+1))
+			}
 			if len(v) > 0 {
 				walk(schema["items"].(map[string]any), v[0], append(slices.Clone(path), 0))
 			}
@@ -64,6 +67,8 @@ func spoilers(schema map[string]any) map[string]any {
 	switch schema["type"] {
 	case "string":
 		bad["a number"] = 12
+		bad["what a terminal obeys"] = "a\x1b[2Jb"
+		bad["what ends a text in C"] = "a\x00b"
 		if n, ok := number("maxLength"); ok {
 			bad["too much"] = strings.Repeat("x", int(n)+1)
 		}

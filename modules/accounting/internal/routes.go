@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -69,6 +67,9 @@ func (s *Service) getReceipt(c echo.Context) error {
 	return web.Versioned(c, p.Version, receiptResourceOf(p, refunds))
 }
 
+// maxReason is how many characters of why may go with money.
+const maxReason = 200
+
 // postRefund gives money back. The command's key is derived from the request's, so that a request repeated after a crash finds what
 // became of the first.
 func (s *Service) postRefund(c echo.Context) error {
@@ -91,7 +92,7 @@ func (s *Service) postRefund(c echo.Context) error {
 	if v.That(body.Amount != nil, "amount", "must be given") {
 		v.That(body.Amount.Amount > 0, "amount.amount", "must be positive")
 	}
-	v.That(strings.TrimSpace(body.Reason) != "" && utf8.RuneCountInString(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
+	v.Text(body.Reason, "reason", 1, maxReason)
 	if err := v.Err(); err != nil {
 		return err
 	}

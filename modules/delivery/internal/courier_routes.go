@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -39,8 +38,8 @@ func (s *Service) postCourier(c echo.Context) error {
 		return err
 	}
 	var v fault.Checks
-	v.That(utf8.RuneCountInString(body.Name) <= maxName, "name", "must not have more than 100 characters")
-	v.That(utf8.RuneCountInString(body.Vehicle) <= maxName, "vehicle", "must not have more than 100 characters")
+	v.Text(body.Name, "name", 0, maxName)
+	v.Text(body.Vehicle, "vehicle", 0, maxName)
 	if err := v.Err(); err != nil {
 		return err
 	}

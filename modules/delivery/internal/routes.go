@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -144,7 +143,7 @@ func (s *Service) postDropoff(c echo.Context) error {
 func checkCode(field string, code *string) func() error {
 	return func() error {
 		var v fault.Checks
-		v.That(*code != "" && utf8.RuneCountInString(*code) <= 100, field, "must have 1 to 100 characters")
+		v.Text(*code, field, 1, 100)
 		return v.Err()
 	}
 }

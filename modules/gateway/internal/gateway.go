@@ -107,6 +107,11 @@ type tokenRequest struct {
 	TTLSeconds *int64          `json:"ttl_seconds"`
 }
 
+const (
+	maxRoles = 5
+	maxOwned = 100
+)
+
 type tokenDocument struct {
 	Token     string    `json:"token"`
 	TokenType string    `json:"token_type"`
@@ -127,6 +132,10 @@ func (g *Gateway) issueToken(c echo.Context) error {
 		ttl = *req.TTLSeconds
 	}
 	var checks fault.Checks
+	// Before the issuer looks at each of them, and tells what is wrong with each.
+	checks.That(len(req.Roles) <= maxRoles, "roles", "must be at most %d", maxRoles)
+	checks.Text(req.Subject, "subject", 0, 128)
+	checks.That(len(req.Owns) <= maxOwned, "owns", "must be at most %d ids", maxOwned)
 	checks.That(ttl >= 1 && ttl <= int64(identity.MaxTTL/time.Second), "ttl_seconds", "must be 1 to 86400")
 	if err := checks.Err(); err != nil {
 		return err

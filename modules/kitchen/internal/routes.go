@@ -2,11 +2,10 @@ package internal
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -175,6 +174,13 @@ func (s *Service) postAcceptance(c echo.Context) error {
 	})
 }
 
+// The bounds of what a rejection says.
+const (
+	maxReason  = 200
+	maxMissing = 100
+	maxItemID  = 64
+)
+
 func (s *Service) postRejection(c echo.Context) error {
 	var body struct {
 		Reason         string   `json:"reason"`
@@ -182,8 +188,11 @@ func (s *Service) postRejection(c echo.Context) error {
 	}
 	check := func() error {
 		var v fault.Checks
-		v.That(strings.TrimSpace(body.Reason) != "" && utf8.RuneCountInString(body.Reason) <= 200, "reason", "must have 1 to 200 characters")
-		v.That(len(body.MissingItemIDs) <= 100, "missing_item_ids", "must not be more than 100")
+		v.Text(body.Reason, "reason", 1, maxReason)
+		v.That(len(body.MissingItemIDs) <= maxMissing, "missing_item_ids", "must not be more than %d", maxMissing)
+		for i, id := range body.MissingItemIDs[:min(len(body.MissingItemIDs), maxMissing)] {
+			v.Text(id, fmt.Sprintf("missing_item_ids[%d]", i), 1, maxItemID)
+		}
 		return v.Err()
 	}
 	return s.act(c, &body, check, func(_ *database.Tx, t *Ticket, now time.Time) (Effect, error) {

@@ -3,7 +3,6 @@ package internal
 import (
 	"context"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -61,7 +60,7 @@ func bindPlaceOrder(e echo.Context, p identity.Principal) (PlaceOrder, error) {
 	} {
 		v.That(ids.Valid(id.value), id.field, "must be a UUID in lower case")
 	}
-	v.That(utf8.RuneCountInString(body.Notes) <= maxNotes, "notes", "must be at most 500 characters")
+	v.Prose(body.Notes, "notes", 0, maxNotes)
 	return PlaceOrder{
 		ConsumerID: p.Subject, QuoteID: body.QuoteID, AddressID: body.AddressID, PaymentMethodID: body.PaymentMethodID, Notes: body.Notes,
 	}, v.Err()
@@ -81,7 +80,7 @@ func (c *Core) PostCancellation(e echo.Context) error {
 			return err
 		}
 		var v fault.Checks
-		v.That(utf8.RuneCountInString(body.Reason) <= maxReason, "reason", "must be at most 200 characters")
+		v.Prose(body.Reason, "reason", 0, maxReason)
 		if err := v.Err(); err != nil {
 			return err
 		}

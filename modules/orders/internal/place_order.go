@@ -137,7 +137,9 @@ func (c *Core) place(ctx context.Context, tx *database.Tx, id string, terms Term
 		return nil, err
 	}
 	if !fresh {
-		return nil, fault.Refused("quote_used", "the quote was ordered before")
+		used := fault.Refused("quote_used", "the quote was ordered before")
+		used.Violations = []fault.Violation{{Field: "quote_id", Description: "was ordered before"}}
+		return nil, used
 	}
 	return o, nil
 }
