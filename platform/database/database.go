@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,6 +65,9 @@ func (db *DB) open(ctx context.Context, cfg Config, migrations fs.FS, log *slog.
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
+	if err := requireWritable(dir); err != nil {
+		return err
+	}
 	path := filepath.Join(dir, db.module+".db")
 	if err := db.acquire(filepath.Join(dir, db.module+".lock"), path); err != nil {
 		return err
@@ -85,6 +89,19 @@ func (db *DB) open(ctx context.Context, cfg Config, migrations fs.FS, log *slog.
 	}
 	db.writer, err = startWriter(ctx, db, path, log)
 	return err
+}
+
+// requireWritable says of a folder that nothing can be made in it, which SQLite would say of a file, in words of its own. Whatever else
+// goes wrong, a full disk for instance, is for those to say who meet it.
+func requireWritable(dir string) error {
+	probe, err := os.CreateTemp(dir, ".writable-*")
+	if err == nil {
+		return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("the folder %s is not writable: %w", dir, errors.Unwrap(err))
+	}
+	return nil
 }
 
 // acquire takes the lock that keeps a second process out. The system lets go of it when this process ends, however it ends.
