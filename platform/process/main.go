@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // The exit statuses of every command.
@@ -19,8 +20,8 @@ const (
 )
 
 // Main runs a command and gives its exit status. SIGTERM or SIGINT end the command's
-// context; a second one ends the process at once, with status 1. The error is printed
-// on stderr.
+// context; a second one ends the process at once, with status 1, unless it is an echo of
+// the first. The error is printed on stderr.
 func Main(stderr io.Writer, command func(ctx context.Context) error) (status int) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -34,7 +35,9 @@ func Main(stderr io.Writer, command func(ctx context.Context) error) (status int
 		case <-ctx.Done():
 			return
 		}
-		<-signals
+		first := time.Now()
+		for <-signals; time.Since(first) < echo; <-signals {
+		}
 		fmt.Fprintln(stderr, "kerf: second signal, ending at once")
 		os.Exit(Failed)
 	}()
@@ -45,6 +48,10 @@ func Main(stderr io.Writer, command func(ctx context.Context) error) (status int
 	}
 	return status
 }
+
+// echo is within what time a signal that comes again is still the same one: timeout(1)
+// and terminals send it to the process and to its group.
+const echo = 250 * time.Millisecond
 
 // ExitStatus is the status for a command's error: Misuse if it is the user's to mend,
 // which an error says by a method Usage.
