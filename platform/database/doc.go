@@ -2,8 +2,7 @@
 //
 // Writing is group commit. One goroutine per database runs the commands that wait, one after another, in one transaction with a
 // savepoint each, commits once, and only then answers them. So sixty-four callers share one fsync, each still has a transaction
-// of its own that succeeds or fails alone, and a read-modify-write needs no lock. Where callers are few, WriteAlong has what nobody is
-// in a hurry for wait a little for company.
+// of its own that succeeds or fails alone, and a read-modify-write needs no lock.
 //
 // A command is a pure function of its transaction: it may run twice, when the transaction that it was part of is lost, and so
 // it has no side effect but its rows and what it asks for with Tx.AfterCommit. It calls no other module: its context is

@@ -17,13 +17,12 @@ const (
 
 // command is one call of Write.
 type command struct {
-	ctx     context.Context
-	f       func(ctx context.Context, tx *Tx) error
-	patient bool // it waits for company
-	state   atomic.Int32
-	done    chan struct{} // receives once, when err is final
-	hooks   []func()
-	err     error
+	ctx   context.Context
+	f     func(ctx context.Context, tx *Tx) error
+	state atomic.Int32
+	done  chan struct{} // receives once, when err is final
+	hooks []func()
+	err   error
 }
 
 // Write runs f in a transaction, and returns once it is durable, with others' commands in the same commit where they wait. An
@@ -33,21 +32,10 @@ type command struct {
 // begins, and then the context's error is returned, wrapped: nothing was written. After a failure of the database itself the
 // error is a fault of kind Unavailable with code database_full or database_unavailable; after a panic of f, Internal.
 func (db *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
-	return db.write(&command{ctx: ctx, f: f})
-}
-
-// WriteAlong is Write for what nobody is in a hurry for: f waits, up to 10 ms, for others whose commit it can share. Where little
-// happens, the commits are most of what writing costs.
-func (db *DB) WriteAlong(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
-	return db.write(&command{ctx: ctx, f: f, patient: true})
-}
-
-func (db *DB) write(c *command) error {
-	ctx := c.ctx
 	if InTransaction(ctx) {
 		return fault.Internal(errors.New("Write was called within a transaction"), "write_in_transaction")
 	}
-	c.done = make(chan struct{}, 1)
+	c := &command{ctx: ctx, f: f, done: make(chan struct{}, 1)}
 	if err := db.writer.enqueue(c); err != nil {
 		return err
 	}
@@ -69,21 +57,15 @@ func (w *writer) enqueue(c *command) error {
 	if w.closed {
 		return unavailable(w.db.module, errors.New("the database is closed"))
 	}
-	place := w.queue
-	if c.patient {
-		place = w.along.commands
+	select {
+	case w.queue <- c:
+		return nil
+	default:
 	}
 	select {
-	case place <- c:
-	default:
-		select {
-		case place <- c:
-		case <-c.ctx.Done():
-			return notBegun(w.db.module, c.ctx.Err())
-		}
+	case w.queue <- c:
+		return nil
+	case <-c.ctx.Done():
+		return notBegun(w.db.module, c.ctx.Err())
 	}
-	if c.patient {
-		w.along.entered()
-	}
-	return nil
 }

@@ -23,7 +23,7 @@ const (
 	maxWaiting = 1024
 )
 
-// writer runs the commands of one database. All but queue, along, mu and closed belong to its goroutine.
+// writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
 type writer struct {
 	db      *DB
 	log     *slog.Logger
@@ -37,7 +37,6 @@ type writer struct {
 	nextCut time.Time
 
 	queue   chan *command
-	along   *waitingRoom
 	stopped chan struct{}
 	mu      sync.RWMutex // held for reading while a command is queued
 	closed  bool
@@ -46,7 +45,7 @@ type writer struct {
 func startWriter(ctx context.Context, db *DB, path string, log *slog.Logger) (*writer, error) {
 	w := &writer{
 		db: db, log: log, wal: path + "-wal",
-		queue: make(chan *command, maxWaiting), along: newWaitingRoom(), stopped: make(chan struct{}),
+		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
 	}
 	if err := w.connect(ctx); err != nil {
 		return nil, err
@@ -132,41 +131,12 @@ func (w *writer) loop(interrupted *command) {
 		interrupted.err = fault.Internal(errors.New("the command ended its goroutine"), "goexit")
 		w.rerun(interrupted)
 	}
-	for c := w.first(); c != nil; c = w.first() {
+	for c := range w.queue {
 		w.run(c)
 		clear(w.group)
 		w.group = w.group[:0]
 		w.cutLog() // Nobody waits for it but who comes now.
 	}
-}
-
-// first waits for the command that begins the next group; nil once there will be none.
-func (w *writer) first() *command {
-	for {
-		select {
-		case c, open := <-w.queue:
-			if !open {
-				return w.along.take()
-			}
-			return c
-		case <-w.along.nudge:
-			if c := w.along.take(); c != nil {
-				return c
-			}
-		}
-	}
-}
-
-// queued returns a command that waits already, a patient one if there is no other, or nil.
-func (w *writer) queued() *command {
-	select {
-	case c := <-w.queue:
-		if c != nil {
-			return c
-		}
-	default:
-	}
-	return w.along.take()
 }
 
 // run executes a group, whose first command is given, in one transaction, and answers it.
@@ -207,15 +177,21 @@ func (w *writer) run(first *command) {
 // next returns a command that waits and may still join the group, or nil.
 func (w *writer) next(started time.Time) *command {
 	if len(w.group) >= maxGroup || time.Since(started) > maxHold {
-		w.along.remind()
 		return nil
 	}
-	if c := w.queued(); c != nil {
+	select {
+	case c := <-w.queue:
 		return c
+	default:
 	}
 	// Callers that can run are about to come: letting them is cheaper than another fsync.
 	runtime.Gosched()
-	return w.queued()
+	select {
+	case c := <-w.queue:
+		return c
+	default:
+		return nil
+	}
 }
 
 // step runs one command between savepoints. It reports whether the transaction is lost, with all that was done in it.
@@ -285,7 +261,7 @@ func (w *writer) begin() error {
 	if !w.conn.AutoCommit() {
 		w.rollback() // The last one did not succeed.
 	}
-	_ = w.conn.takeFailure() // the last one's
+	w.conn.takeFailure()
 	return w.steer(begin)
 }
 
@@ -329,7 +305,6 @@ func (w *writer) rerun(atFault *command) {
 		w.alone(c)
 		w.answer(c)
 	}
-	w.along.remind() // Who came meanwhile counted on this group.
 }
 
 // alone runs a command in a transaction of its own.
@@ -358,10 +333,15 @@ func (w *writer) fail(c *command, err error) {
 // refuse answers a command, and all that wait behind it, with the reason why no transaction could begin: each of them would
 // otherwise wait for the lock in turn.
 func (w *writer) refuse(first *command, err error) {
-	for c := first; c != nil; c = w.queued() {
+	for c := first; c != nil; {
 		if c.state.CompareAndSwap(waiting, taken) {
 			c.err = err
 			w.answer(c)
+		}
+		select {
+		case c = <-w.queue:
+		default:
+			c = nil
 		}
 	}
 }
