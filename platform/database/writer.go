@@ -261,7 +261,7 @@ func (w *writer) begin() error {
 	if !w.conn.AutoCommit() {
 		w.rollback() // The last one did not succeed.
 	}
-	w.conn.takeFailure()
+	_ = w.conn.takeFailure() // the last one's
 	return w.steer(begin)
 }
 
