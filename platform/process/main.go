@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -19,10 +20,17 @@ const (
 	Misuse = 2
 )
 
+// gcPercent lets the heap grow to three times what is live before it is collected. What is live are some ten MiB, and
+// collecting at twice that took 4 % more of the processor's time under load. GOGC overrules it.
+const gcPercent = 200
+
 // Main runs a command and gives its exit status. SIGTERM or SIGINT end the command's
 // context; a second one ends the process at once, with status 1, unless it is an echo of
 // the first. The error is printed on stderr.
 func Main(stderr io.Writer, command func(ctx context.Context) error) (status int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
