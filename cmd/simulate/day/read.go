@@ -36,8 +36,33 @@ const (
 	maxValue = 1e7
 )
 
-// Read reads the day in dir. Every fault of its content is an *Error; that a file cannot be read is an error of package fs.
-func Read(dir string) (Day, error) { return ReadFS(os.DirFS(dir), filepath.Base(filepath.Clean(dir))) }
+// The files of a day.
+const (
+	parameterFile  = "instance_parameters.txt"
+	restaurantFile = "restaurants.txt"
+	courierFile    = "couriers.txt"
+	orderFile      = "orders.txt"
+)
+
+// Read reads the day in dir. That dir holds no day, and every fault of its content, is an *Error; that a file cannot be read is an error
+// of package fs.
+func Read(dir string) (Day, error) {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return Day{}, &Error{dir, 0, "there is no such folder"}
+	} else if err == nil && !info.IsDir() {
+		return Day{}, &Error{dir, 0, "is no folder"}
+	}
+	var missing []string
+	for _, file := range []string{parameterFile, restaurantFile, courierFile, orderFile} {
+		if _, err := os.Stat(filepath.Join(dir, file)); errors.Is(err, fs.ErrNotExist) {
+			missing = append(missing, file)
+		}
+	}
+	if len(missing) > 0 {
+		return Day{}, &Error{dir, 0, "has no " + strings.Join(missing, ", ")}
+	}
+	return ReadFS(os.DirFS(dir), filepath.Base(filepath.Clean(dir)))
+}
 
 // ReadFS reads the day at the root of a file system.
 func ReadFS(files fs.FS, name string) (Day, error) {
@@ -51,10 +76,10 @@ func ReadFS(files fs.FS, name string) (Day, error) {
 		return table(f, file, columns, row)
 	}
 	err := errors.Join(
-		read("instance_parameters.txt", parameterColumns, d.addParameters),
-		read("restaurants.txt", restaurantColumns, d.addRestaurant),
-		read("couriers.txt", courierColumns, d.addCourier),
-		read("orders.txt", orderColumns, d.addOrder),
+		read(parameterFile, parameterColumns, d.addParameters),
+		read(restaurantFile, restaurantColumns, d.addRestaurant),
+		read(courierFile, courierColumns, d.addCourier),
+		read(orderFile, orderColumns, d.addOrder),
 	)
 	if err != nil {
 		return Day{}, err
@@ -157,33 +182,33 @@ func (d *Day) addOrder(f []string) error {
 func (d *Day) check() error {
 	switch p := d.Parameters; {
 	case p == Parameters{}:
-		return &Error{"instance_parameters.txt", 0, "no row of parameters"}
+		return &Error{parameterFile, 0, "no row of parameters"}
 	case p.MetresPerMinute == 0:
-		return &Error{"instance_parameters.txt", 2, "meters_per_minute is zero: nobody would ever arrive"}
+		return &Error{parameterFile, 2, "meters_per_minute is zero: nobody would ever arrive"}
 	case len(d.Orders) == 0:
-		return &Error{"orders.txt", 0, "no orders"}
+		return &Error{orderFile, 0, "no orders"}
 	}
 	restaurants := map[string]bool{}
 	for i, r := range d.Restaurants {
 		if restaurants[r.ID] {
-			return &Error{"restaurants.txt", i + 2, fmt.Sprintf("restaurant %q stands twice", r.ID)}
+			return &Error{restaurantFile, i + 2, fmt.Sprintf("restaurant %q stands twice", r.ID)}
 		}
 		restaurants[r.ID] = true
 	}
 	couriers := map[string]bool{}
 	for i, c := range d.Couriers {
 		if couriers[c.ID] {
-			return &Error{"couriers.txt", i + 2, fmt.Sprintf("courier %q stands twice", c.ID)}
+			return &Error{courierFile, i + 2, fmt.Sprintf("courier %q stands twice", c.ID)}
 		}
 		couriers[c.ID] = true
 	}
 	orders := map[string]bool{}
 	for i, o := range d.Orders {
 		if orders[o.ID] {
-			return &Error{"orders.txt", i + 2, fmt.Sprintf("order %q stands twice", o.ID)}
+			return &Error{orderFile, i + 2, fmt.Sprintf("order %q stands twice", o.ID)}
 		}
 		if !restaurants[o.Restaurant] {
-			return &Error{"orders.txt", i + 2, fmt.Sprintf("restaurant %q is not in restaurants.txt", o.Restaurant)}
+			return &Error{orderFile, i + 2, fmt.Sprintf("restaurant %q is not in restaurants.txt", o.Restaurant)}
 		}
 		orders[o.ID] = true
 	}

@@ -52,6 +52,9 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	p := &play{config: config, client: client, watch: newWatch(), kitchens: map[string]*kitchen{}, over: make(chan struct{})}
 	p.staff = client.As(api.Identity{Roles: []string{"support", "admin"}, TTL: tokenSeconds})
 	if p.clock, err = clockOf(ctx, client, config); err != nil {
+		if ctx.Err() != nil {
+			return Report{}, fmt.Errorf("stopped while waiting for %s: %w", config.Target, context.Cause(ctx))
+		}
 		return Report{}, err
 	}
 	stop := p.tell(ctx)
