@@ -9,6 +9,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
+
+	"kerf/platform/web"
 )
 
 //go:embed pages
@@ -25,15 +27,14 @@ func (g *Gateway) pages(e *echo.Echo) {
 	}
 	e.GET("/v1/openapi.json", g.getOpenAPI)
 
-	docs := v5emb.NewHandlerWithConfig(swgui.Config{
+	docs := web.Wrap(v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "Kerf", SwaggerJSON: "/v1/openapi.json", BasePath: "/docs/", HideCurl: false,
 		SettingsUI: map[string]string{"docExpansion": `"none"`, "defaultModelsExpandDepth": "-1"},
-	})
+	}))
 	serve := func(c echo.Context) error {
 		// The page of Swagger UI has its script and its styles inline.
 		policy(c, "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:")
-		docs.ServeHTTP(c.Response(), c.Request())
-		return nil
+		return docs(c)
 	}
 	e.GET("/docs", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/") })
 	e.GET("/docs/*", serve)
