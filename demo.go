@@ -242,7 +242,7 @@ func (c *city) wish(diner, place, n int) map[string]any {
 }
 
 // command is one line for a shell that has curl: it fetches a diner's token, asks for a quote, orders it and follows the order until it
-// has been delivered. It needs no tool to read JSON; the view of an order exists a moment after the order.
+// has been delivered. It needs no tool to read JSON.
 func (c *city) command() string {
 	diner := c.people.Diners[0]
 	wish, _ := json.Marshal(c.wish(0, 0, 0)) // of texts and numbers: it cannot fail
@@ -251,7 +251,7 @@ func (c *city) command() string {
 	return fmt.Sprintf(`K=$(date +%%s); T=$(curl -sS %[1]s/v1/tokens %[2]s -d '{"roles":["consumer"],"subject":"%[3]s"}' | %[4]s); `+
 		`Q=$(curl -sS %[1]s/v1/quotes %[2]s %[5]s %[6]s -d '%[7]s' | %[8]s); `+
 		`O=$(curl -sS %[1]s/v1/orders %[2]s %[5]s %[6]s -d '{"quote_id":"'$Q'","address_id":"%[9]s","payment_method_id":"%[10]s"}' | %[8]s); `+
-		`sleep 1; curl -sSN %[1]s/v1/tracking/$O/events %[5]s | grep -o '"status":"[A-Z_]*"'`,
+		`curl -sSN %[1]s/v1/tracking/$O/events %[5]s | grep -o '"status":"[A-Z_]*"'`,
 		c.url, kind, diner.Subject, field("token"), bearer, key, wish, field("id"), diner.Address, diner.Card)
 }
 

@@ -123,11 +123,15 @@ func (s *stream) views(after int64, until string) (seen []view) {
 func followLive(c *city) {
 	r, d := c.restaurant(nil), c.diner("tok_approve")
 	c.courier()
-	o := d.approved(r)
+	o := d.orders(r)
 	path := "/v1/tracking/" + o.ID
-	eventually(c.T, "the view", func() (bool, string) { return d.get(path).status == http.StatusOK, "there is none" })
-
-	live := c.follow(d.caller, path+"/events", "")
+	live := c.follow(d.caller, path+"/events", "") // at once: the first view is waited for
+	other := d.orders(r)
+	d.get("/v1/tracking/"+other.ID).ok(200, nil)
+	d.sees(other, "APPROVED")
+	d.cancels(other).ok(200, nil)
+	d.ends(other, "CANCELLED", "cancelled_by_consumer", 0)
+	d.sees(o, "APPROVED")
 	r.accepts(o)
 	first := live.views(-1, "ACCEPTED")
 	live.close() // the diner's phone goes dark

@@ -40,7 +40,7 @@ func (s *Service) getView(c echo.Context) error {
 	return c.JSON(http.StatusOK, r)
 }
 
-// viewOf returns who asks, and the view that the path names, if it is his to see.
+// viewOf returns who asks, and the view that the path names, if it is his to see. It waits a little for the first view of a new order.
 func (s *Service) viewOf(c echo.Context) (identity.Principal, *trackingapi.View, error) {
 	p, err := web.Require(c)
 	if err != nil {
@@ -51,6 +51,9 @@ func (s *Service) viewOf(c echo.Context) (identity.Principal, *trackingapi.View,
 		return p, nil, fault.NotFound("order")
 	}
 	v, err := s.viewFor(c.Request().Context(), p, orderID)
+	if fault.KindOf(err) == fault.KindNotFound && s.mayCome(orderID) {
+		v, err = s.firstView(c, p, orderID)
+	}
 	return p, v, err
 }
 

@@ -1,6 +1,6 @@
 // Package internal is tracking: how facts fold into a view (fold.go, which knows neither database nor network nor other modules) and what
 // each event says (facts.go), the views and the log of their changes (store.go, changes.go), and the ways in and out: events
-// (listen.go, positions.go), requests (routes.go), live streams (stream.go).
+// (listen.go, positions.go), requests (routes.go, first_view.go), live streams (stream.go).
 package internal
 
 import (
@@ -12,16 +12,18 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"kerf/modules/tracking/trackingapi"
+	"kerf/platform/clock"
 	"kerf/platform/database"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
 )
 
-// Clock tells domain time and wall time, and how many seconds of the one go by in one of the other.
+// Clock tells domain time and wall time, how many seconds of the one go by in one of the other, and when an instant has come.
 type Clock interface {
 	Now() time.Time
 	Wall() time.Time
 	Speed() float64
+	WallTimer(wall time.Time) *clock.Timer
 }
 
 // Service is tracking.
@@ -32,13 +34,15 @@ type Service struct {
 	log       *slog.Logger
 	watchers  *watchers
 	lag       *lag
+	patient   chan struct{} // holds one for each request that waits for a first view
 }
 
 var _ trackingapi.TrackingService = (*Service)(nil)
 
 // New makes tracking on its database.
 func New(db *database.DB, clk Clock, positions message.Subscriber, log *slog.Logger) *Service {
-	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: newWatchers(), lag: &lag{clock: clk}}
+	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: newWatchers(), lag: &lag{clock: clk},
+		patient: make(chan struct{}, mostPatient)}
 }
 
 // GetView returns the view of an order: see the contract.
