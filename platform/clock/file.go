@@ -16,6 +16,10 @@ import (
 // kept one takes effect from the present domain time on, and is written down
 // before Open returns; 0 keeps the speed, which is 1 for a new clock.
 //
+// Where the wall clock was set back to before the kept list's last entry, by whatever
+// stretch, domain time goes on from that entry: it has been told already, and never goes
+// back.
+//
 // A file that cannot be read or does not hold a valid list is an error, never
 // replaced: what the modules have stored depends on it.
 //

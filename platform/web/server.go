@@ -92,7 +92,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // HTTP returns an http.Server with s as its handler and limits for slow and oversized requests. Its owner serves and shuts it
-// down, after Drain.
+// down, after Drain. What is no HTTP, such as a target that ends in a bare %, net/http answers itself, in plain text: it comes to no handler.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler:           s,
