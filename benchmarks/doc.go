@@ -13,10 +13,13 @@
 //     event is settled; at a steady moderate rate and with 64 orders at a time. What the process uses when nothing happens is shown beside.
 //   - CatchUp: kill -9 under the load of 64 diners, then a restart (an iteration is a kill): until it is ready, and until no saga is open, no
 //     event unsettled, no due work left and each acknowledged order is there and approved.
+//   - Day: the largest day in the folder that KERF_INSTANCES names, played by cmd/simulate at 600 times its pace (an iteration is a day; use
+//     -benchtime=1x): memory at its end.
 //   - Start: until ready, on a fresh and on a used data folder (an iteration is a start), and the memory that is resident then.
 //
 // CPU is user and system time of the process, from /proc. Seconds of CPU and ratios within one run travel between machines, rates do not: the
-// clients share the machine, and their CPU is shown beside.
+// clients share the machine, and their CPU is shown beside. It is a yardstick too: they do the same for an order whatever the server does, so
+// what moves with it is the machine's doing.
 //
 // BENCH_PROFILES names a folder for profiles and metrics of the process under load. BENCH_ARGS adds flags for it,
 // and BENCH_BINARY names a build of it to compare with another, taking turns.

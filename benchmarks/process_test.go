@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +50,9 @@ func startKerf(b *testing.B, data string, args ...string) *process {
 		b.Fatal(err)
 	}
 	args = append([]string{"-listen", "127.0.0.1:0", "-data", data, "-demo=false"}, args...)
-	p := start(b, exec.Command(path, append(args, strings.Fields(os.Getenv("BENCH_ARGS"))...)...))
+	cmd := exec.Command(path, append(args, strings.Fields(os.Getenv("BENCH_ARGS"))...)...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KERF_") }) // would configure it
+	p := start(b, cmd)
 	p.internal = internalOf(b, p.log)
 	return p
 }
