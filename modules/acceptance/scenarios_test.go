@@ -52,6 +52,9 @@ var scenarios = []scenario{
 	{"what is somebody else's is not found", brisk, foreignIsNotFound},
 	{"tokens and roles are asked for", brisk, tokensAndRoles},
 
+	// links_test.go
+	{"every link leads its caller somewhere", brisk, linksLead},
+
 	// requests_test.go
 	{"every mutating route refuses a bad request and names the field", brisk, badRequests},
 	{"every mutating route needs a token, a key and a version", brisk, routePreconditions},

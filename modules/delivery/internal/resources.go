@@ -85,13 +85,20 @@ func linksOf(d *Delivery, p identity.Principal) web.Links {
 	self := "/v1/deliveries/" + d.OrderID
 	links := web.Links{}
 	links.Get("self", self)
-	links.Get("order", "/v1/orders/"+d.OrderID)
+	if !onlyCarries(p, d) {
+		links.Get("order", "/v1/orders/"+d.OrderID)
+	}
 	for _, a := range actions {
 		if _, can := machine[occasion{d.State, a.trigger}]; can && a.by.include(p, d) {
 			links.Act(a.path, http.MethodPost, self+"/"+a.path)
 		}
 	}
 	return links
+}
+
+// onlyCarries tells whether a caller knows of a delivery as its courier and in no other way: couriers are not shown orders.
+func onlyCarries(p identity.Principal, d *Delivery) bool {
+	return !maySee(p, &Delivery{OrderID: d.OrderID, ConsumerID: d.ConsumerID, RestaurantID: d.RestaurantID})
 }
 
 // courierResource is a courier in the public API.

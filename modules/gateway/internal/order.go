@@ -179,10 +179,14 @@ func (g *Gateway) payment(ctx context.Context, id string) (*paymentPart, error) 
 		return nil, err
 	}
 	p := res.GetPayment()
+	links := web.Links{"self": {Href: "/v1/payments/" + id}}
+	if p.GetCaptured().GetAmount() > 0 {
+		links.Get("receipt", "/v1/payments/"+id+"/receipt")
+	}
 	return &paymentPart{
 		Version: p.GetVersion(), State: strings.TrimPrefix(p.GetState().String(), "PAYMENT_STATE_"), Reason: p.GetReason(),
 		Authorized: money.FromProto(p.GetAuthorized()), Captured: money.FromProto(p.GetCaptured()), Refunded: money.FromProto(p.GetRefunded()),
-		Links: web.Links{"self": {Href: "/v1/payments/" + id}, "receipt": {Href: "/v1/payments/" + id + "/receipt"}},
+		Links: links,
 	}, nil
 }
 

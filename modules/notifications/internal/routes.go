@@ -152,7 +152,9 @@ type notificationResource struct {
 
 func resourceOf(n *Notification, p identity.Principal) notificationResource {
 	links := web.Links{}
-	links.Get("tracking", "/v1/tracking/"+n.OrderID)
+	if seesAll(p) || p.Has(identity.RoleConsumer, identity.RoleRestaurant) { // a courier may have lost the order since
+		links.Get("tracking", "/v1/tracking/"+n.OrderID)
+	}
 	if p.Owns(n.RecipientID) && n.State == Sent && n.ReadAt.IsZero() {
 		links.Act("read", http.MethodPost, "/v1/notifications/"+n.ID+"/read")
 	}

@@ -200,3 +200,16 @@ func TestSchemasDescribeWhatIsSent(t *testing.T) {
 		"Notification": notificationResource{}, "NotificationList": web.Collection[notificationResource]{},
 	})
 }
+
+func TestANotificationLeadsToTheOrderOnlyThoseWhoKeepIt(t *testing.T) {
+	n := &Notification{ID: ids.New(), RecipientID: ids.New(), OrderID: ids.New(), State: Sent}
+	for role, want := range map[identity.Role]bool{
+		identity.RoleConsumer: true, identity.RoleRestaurant: true, identity.RoleSupport: true, identity.RoleAdmin: true,
+		identity.RoleCourier: false, // from whom an order may be taken
+	} {
+		r := resourceOf(n, identity.Principal{Subject: n.RecipientID, Roles: []identity.Role{role}})
+		if _, has := r.Links["tracking"]; has != want {
+			t.Errorf("%s is led to the order: %t", role, has)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"kerf/modules/tracking/trackingapi"
 	"kerf/platform/clock"
 	"kerf/platform/geo"
+	"kerf/platform/identity"
 	"kerf/platform/kerfpb"
 	"kerf/platform/money"
 	"kerf/platform/web"
@@ -73,12 +74,15 @@ type historyResource struct {
 	Time  time.Time `json:"time"`
 }
 
-func resourceOf(v *trackingapi.View) viewResource {
+// resourceOf shows a view to a caller: of the links those that he may follow, which for couriers is not the order.
+func resourceOf(v *trackingapi.View, p identity.Principal) viewResource {
 	self := "/v1/tracking/" + v.GetOrderId()
 	links := web.Links{}
 	links.Get("self", self)
 	links.Get("events", self+"/events")
-	links.Get("order", "/v1/orders/"+v.GetOrderId())
+	if maySee(p, &trackingapi.View{ConsumerId: v.GetConsumerId(), RestaurantId: v.GetRestaurantId()}) {
+		links.Get("order", "/v1/orders/"+v.GetOrderId())
+	}
 	r := viewResource{
 		OrderID: v.GetOrderId(), Sequence: v.GetSequence(), ConsumerID: v.GetConsumerId(), RestaurantID: v.GetRestaurantId(),
 		Status: v.GetStatus(), Reason: v.GetReason(), History: make([]historyResource, len(v.GetHistory())), Links: links,

@@ -23,7 +23,7 @@ func (s *Service) Routes(e *echo.Echo) {
 }
 
 func (s *Service) getView(c echo.Context) error {
-	_, v, err := s.viewOf(c)
+	p, v, err := s.viewOf(c)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *Service) getView(c echo.Context) error {
 	if web.NotModified(c, "W/"+web.ETag(v.GetSequence())) {
 		return nil
 	}
-	r, milliseconds := resourceOf(v), behind.Milliseconds()
+	r, milliseconds := resourceOf(v, p), behind.Milliseconds()
 	r.Behind = &milliseconds
 	return c.JSON(http.StatusOK, r)
 }
@@ -90,7 +90,7 @@ func (s *Service) getViews(c echo.Context) error {
 	}
 	resources := make([]viewResource, len(views))
 	for i, v := range views {
-		resources[i] = resourceOf(v)
+		resources[i] = resourceOf(v, p)
 	}
 	return c.JSON(http.StatusOK, web.CollectionOf(c, page, resources, func(viewResource) web.Cursor { return last }))
 }

@@ -81,7 +81,7 @@ func (f *follower) begin() error {
 
 func (f *follower) send(v *trackingapi.View) error {
 	id := strconv.FormatInt(v.GetSequence(), 10)
-	if err := f.stream.Send(web.Event{ID: id, Name: "view", Data: resourceOf(v)}); err != nil {
+	if err := f.stream.Send(web.Event{ID: id, Name: "view", Data: resourceOf(v, f.caller)}); err != nil {
 		return err
 	}
 	f.view, f.last = v, v.GetSequence()
@@ -134,7 +134,8 @@ var onTheWay = []string{Assigned, AtPickup, PickedUp, AtDropoff}
 // getAllEvents is the live stream of all orders, for support and administrators. It begins with the orders that are open; its ids are
 // positions in the log.
 func (s *Service) getAllEvents(c echo.Context) error {
-	if _, err := web.Require(c, identity.RoleSupport, identity.RoleAdmin); err != nil {
+	p, err := web.Require(c, identity.RoleSupport, identity.RoleAdmin)
+	if err != nil {
 		return err
 	}
 	stream, err := web.Stream(c)
@@ -144,12 +145,12 @@ func (s *Service) getAllEvents(c echo.Context) error {
 	defer stream.Close()
 	w := s.watchers.watch("")
 	defer s.watchers.leave(w)
-	last, sent, err := s.beginAll(stream)
+	last, sent, err := s.beginAll(stream, p)
 	if err != nil {
 		return err
 	}
 	for {
-		if last, err = s.catchUpAll(stream, last, sent); err != nil {
+		if last, err = s.catchUpAll(stream, p, last, sent); err != nil {
 			return err
 		}
 		sent = nil // what was committed before they were read is behind us
@@ -166,7 +167,7 @@ func (s *Service) getAllEvents(c echo.Context) error {
 
 // beginAll finds out from which position the client goes on, and sends the open orders to one that does not. It returns the sequences that
 // it sent: the log holds some of them beyond that position, since time passes between the two looks.
-func (s *Service) beginAll(stream *web.EventStream) (int64, map[string]int64, error) {
+func (s *Service) beginAll(stream *web.EventStream, p identity.Principal) (int64, map[string]int64, error) {
 	first, end, err := logEnds(stream.Context(), s.db)
 	if err != nil {
 		return 0, nil, err
@@ -180,7 +181,7 @@ func (s *Service) beginAll(stream *web.EventStream) (int64, map[string]int64, er
 	}
 	sent := make(map[string]int64, len(views))
 	for i, v := range views {
-		event := web.Event{Name: "view", Data: resourceOf(v)}
+		event := web.Event{Name: "view", Data: resourceOf(v, p)}
 		if i == len(views)-1 { // who loses the connection before this, begins anew
 			event.ID = strconv.FormatInt(end, 10)
 		}
@@ -193,7 +194,7 @@ func (s *Service) beginAll(stream *web.EventStream) (int64, map[string]int64, er
 }
 
 // catchUpAll sends what the log holds after a position, but for what was sent, and returns where it ends.
-func (s *Service) catchUpAll(stream *web.EventStream, last int64, sent map[string]int64) (int64, error) {
+func (s *Service) catchUpAll(stream *web.EventStream, p identity.Principal, last int64, sent map[string]int64) (int64, error) {
 	for {
 		found, err := changes(stream.Context(), s.db, last, streamBatch)
 		if err != nil {
@@ -204,7 +205,7 @@ func (s *Service) catchUpAll(stream *web.EventStream, last int64, sent map[strin
 			if change.view.GetSequence() <= sent[change.view.GetOrderId()] {
 				continue
 			}
-			event := web.Event{ID: strconv.FormatInt(last, 10), Name: "view", Data: resourceOf(change.view)}
+			event := web.Event{ID: strconv.FormatInt(last, 10), Name: "view", Data: resourceOf(change.view, p)}
 			if err := stream.Send(event); err != nil {
 				return last, err
 			}
