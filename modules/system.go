@@ -127,13 +127,6 @@ func (s *system) listen(name string, m *member, module any) (*inbox.Listener, er
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot hear: %w", name, err)
 	}
-	if initializer, ok := subscriber.(message.SubscribeInitializer); ok {
-		for _, topic := range listener.Topics() {
-			if err := initializer.SubscribeInitialize(topic); err != nil {
-				return nil, fmt.Errorf("%s cannot hear %s: %w", name, topic, err)
-			}
-		}
-	}
 	return listener, listener.AddTo(s.router, subscriber)
 }
 

@@ -3,7 +3,6 @@ package internal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -69,8 +68,8 @@ func (s *Service) keepPositions(ctx context.Context) error {
 			timer.Stop()
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 			defer cancel()
-			if err := s.writePositions(last); err != nil {
-				return fmt.Errorf("write the last positions down: %w", err)
+			if err := s.writePositions(last); err != nil { // their couriers will tell them again
+				s.log.WarnContext(ctx, "last positions not written", "error", err)
 			}
 			return nil
 		}
