@@ -13,6 +13,8 @@ type waiting struct {
 	orderID string
 	pickup  geo.Position
 	foodAt  time.Time
+	// until is when it is given up if it has no courier.
+	until time.Time
 	// turnedDown are the couriers who are not to be asked now.
 	turnedDown map[string]bool
 }
@@ -49,7 +51,8 @@ func costOf(travel, untilFood time.Duration) time.Duration {
 // the one with the shorter way. No delivery and no courier is in two pairs.
 //
 // A delivery whose food is ready only more than slack after the nearest courier could be there is left to a later round, so that no
-// courier stands at a counter while other food gets cold.
+// courier stands at a counter while other food gets cold. And nobody is sent who would be there only after the delivery is to be given up:
+// the diner is better told than left waiting for somebody from the next town. Whoever is near goes nevertheless, up to the last moment.
 func assign(now time.Time, deliveries []waiting, couriers []free, way road, slack time.Duration) []pair {
 	// By age, so that a delivery's place says which of two is more urgent.
 	deliveries = slices.SortedFunc(slices.Values(deliveries), func(a, b waiting) int {
@@ -65,6 +68,9 @@ func assign(now time.Time, deliveries []waiting, couriers []free, way road, slac
 				continue
 			}
 			travel := way.travel(c.position, d.pickup)
+			if now.Add(travel).After(d.until) && travel > way.approach {
+				continue
+			}
 			if nearest < 0 || travel < nearest {
 				nearest = travel
 			}

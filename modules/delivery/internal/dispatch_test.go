@@ -17,7 +17,7 @@ const testSlack = 10 * time.Minute
 func at(minutes float64) geo.Position { return north(counter, minutes*testRoad.speed) }
 
 func food(orderID string, place float64, in time.Duration) waiting {
-	return waiting{orderID: orderID, pickup: at(place), foodAt: noon.Add(in)}
+	return waiting{orderID: orderID, pickup: at(place), foodAt: noon.Add(in), until: noon.Add(24 * time.Hour)}
 }
 
 func assigned(deliveries []waiting, couriers ...free) map[string]string {
@@ -91,6 +91,30 @@ func TestNoCourierIsSentLongBeforeTheFood(t *testing.T) {
 		if sent := len(got) > 0; sent != c.sent {
 			t.Errorf("food in %v, courier %v away: sent %v", c.food, c.way, sent)
 		}
+	}
+}
+
+func TestWhoCouldNotComeInTimeIsNotAsked(t *testing.T) {
+	for _, c := range []struct {
+		left, way time.Duration // until the delivery is given up, and to its counter
+		asked     bool
+	}{
+		{time.Hour, 59 * time.Minute, true},
+		{time.Hour, 61 * time.Minute, false},
+		{10 * time.Minute, 11 * time.Minute, false},
+		{time.Minute, 7 * time.Minute, true}, // near enough to be worth it
+	} {
+		a := food("a", 0, 0)
+		a.until = noon.Add(c.left)
+		if got := assigned([]waiting{a}, free{"x", at(c.way.Minutes())}); (got["a"] == "x") != c.asked {
+			t.Errorf("%v left, %v away: asked %v", c.left, c.way, got)
+		}
+	}
+	// Who is too far for one order is free for another.
+	a, b := food("a", 0, -20*time.Minute), food("b", 80, 0)
+	a.until = noon.Add(40 * time.Minute)
+	if got := assigned([]waiting{a, b}, free{"x", at(75)}); got["b"] != "x" {
+		t.Errorf("asked %v", got)
 	}
 }
 

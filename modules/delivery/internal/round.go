@@ -94,7 +94,7 @@ func (s *Service) pair(ctx context.Context, deliveries []*Delivery, now time.Tim
 	}
 	looked := make([]waiting, len(deliveries))
 	for i, d := range deliveries {
-		looked[i] = waiting{d.OrderID, d.Pickup, d.foodAt(), turnedDown[d.OrderID]}
+		looked[i] = waiting{d.OrderID, d.Pickup, d.foodAt(), s.limit(d), turnedDown[d.OrderID]}
 	}
 	return assign(now, looked, couriers, s.road, s.config.Slack), nil
 }

@@ -335,3 +335,18 @@ func BenchmarkLife(b *testing.B) {
 		bench.advance(orderID, courierID, Delivered)
 	}
 }
+
+func TestADeliveryIsGivenUpThoughSomebodyIsFreeFarAway(t *testing.T) {
+	b := newBench(t)
+	orderID, courierID := b.schedule(0), b.courier(at(90))
+	if left := b.round(); left != 1 {
+		t.Errorf("%d left", left)
+	}
+	b.wantCourier(courierID, Available)
+	b.clock.Advance(time.Hour)
+	b.round()
+	if d := b.delivery(orderID); d.State != Cancelled || d.Reason != NoCourier {
+		t.Errorf("it is %s (%s)", d.State, d.Reason)
+	}
+	b.wantCourier(courierID, Available)
+}
