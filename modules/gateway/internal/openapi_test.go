@@ -87,10 +87,10 @@ func eachSchema(value any, path string, f func(schema map[string]any, path strin
 	case map[string]any:
 		for name, member := range v {
 			here := path + "/" + name
-			switch {
-			case name == "schema":
+			switch name {
+			case "schema":
 				within(member, here, f)
-			case name == "schemas":
+			case "schemas":
 				for title, schema := range member.(map[string]any) {
 					within(schema, here+"/"+title, f)
 				}
