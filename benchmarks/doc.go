@@ -1,7 +1,11 @@
 // Package benchmarks measures Kerf as a whole: the built program as a process of its own, with fresh data on disk and every commit synced,
 // driven through its public API by clients that run here.
 //
-//	go test -run=NONE -bench=. -benchtime=400x -v ./benchmarks
+//	go test -run=NONE -bench=Idle -benchtime=400x -count=5 ./benchmarks
+//	go test -run=NONE -bench='Capacity|Life/Busy' -benchtime=3000x -count=5 ./benchmarks
+//	go test -run=NONE -bench=Life/Moderate -benchtime=400x -count=5 ./benchmarks
+//	go test -run=NONE -bench='CatchUp|Start' -benchtime=20x ./benchmarks
+//	KERF_INSTANCES=… go test -run=NONE -bench=Day -benchtime=1x ./benchmarks
 //
 // What is measured, in orders (an iteration is an order unless said otherwise):
 //
@@ -13,8 +17,8 @@
 //     event is settled; at a steady moderate rate and with 64 orders at a time. What the process uses when nothing happens is shown beside.
 //   - CatchUp: kill -9 under the load of 64 diners, then a restart (an iteration is a kill): until it is ready, and until no saga is open, no
 //     event unsettled, no due work left and each acknowledged order is there and approved.
-//   - Day: the largest day in the folder that KERF_INSTANCES names, played by cmd/simulate at 600 times its pace (an iteration is a day; use
-//     -benchtime=1x): memory at its end.
+//   - Day: the largest day in the folder that KERF_INSTANCES names, played by cmd/simulate at 600 times its pace (an iteration is a day; a few
+//     minutes): memory at its end.
 //   - Start: until ready, on a fresh and on a used data folder (an iteration is a start), and the memory that is resident then.
 //
 // CPU is user and system time of the process, from /proc. Seconds of CPU and ratios within one run travel between machines, rates do not: the
