@@ -117,7 +117,7 @@ func (c *city) place(by *client, number int) (order, error) {
 	return o, err
 }
 
-// quiet waits until no saga is open, no event unsettled and no work due, and returns how long that took; what is left if it takes too long.
+// quiet waits until no saga is open, no event unsettled and nobody still to be told. It returns how long that took.
 func (c *city) quiet(by *client) time.Duration {
 	c.b.Helper()
 	began := time.Now()

@@ -14,9 +14,9 @@
 //     echo handler, a process too, that writes the same rows with prepared SQL and group commit, driven by the same client in turns with Kerf.
 //   - Capacity: 64 diners, each placing its next order when the last is approved.
 //   - Life: orders from quote to delivered with all that restaurant and courier ask for, each order followed by the live stream, until every
-//     event is settled; at a steady moderate rate and with 64 orders at a time. What the process uses when nothing happens is shown beside.
+//     event is settled; at a steady 20 a second and with 256 at a time. What the process uses when nothing happens is shown beside.
 //   - CatchUp: kill -9 under the load of 64 diners, then a restart (an iteration is a kill): until it is ready, and until no saga is open, no
-//     event unsettled, no due work left and each acknowledged order is there and approved.
+//     event unsettled and nobody still to be told. Then each acknowledged order must be there and approved.
 //   - Day: the largest day in the folder that KERF_INSTANCES names, played by cmd/simulate at 600 times its pace (an iteration is a day; a few
 //     minutes): memory at its end.
 //   - Start: until ready, on a fresh and on a used data folder (an iteration is a start), and the memory that is resident then.
