@@ -53,8 +53,10 @@ func awaitDispatched(h *harness, id string) {
 }
 
 func awaitOrder(h *harness, id string, done func(*Order) bool) {
-	for !done(h.order(id)) {
-		time.Sleep(20 * time.Microsecond)
+	for deadline := time.Now().Add(10 * time.Second); !done(h.order(id)); time.Sleep(20 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			h.t.Fatalf("order %s does not get there: %+v", id, h.order(id))
+		}
 	}
 }
 
