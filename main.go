@@ -17,9 +17,10 @@ import (
 func main() { os.Exit(process.Main(os.Stderr, run)) }
 
 func run(ctx context.Context) error {
-	cfg, err := config.Load(os.Args[1:], os.Environ())
+	command := config.Command{Name: "kerf", Defaults: config.Default()}
+	cfg, err := config.Load(os.Args[1:], os.Environ(), command)
 	if errors.Is(err, flag.ErrHelp) {
-		config.WriteUsage(os.Stdout)
+		config.WriteUsage(os.Stdout, command)
 		return nil
 	}
 	if err != nil {

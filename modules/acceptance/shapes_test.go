@@ -49,7 +49,8 @@ func monolith(placement string) func(*testing.T, float64) *server {
 		t.Helper()
 		cfg, err := config.Load(
 			[]string{"-listen", "127.0.0.1:0", "-data", t.TempDir(), "-demo=false", "-speed", fmt.Sprint(speed)},
-			[]string{"KERF_PLACEMENT=" + placement, "KERF_LOG_LEVEL=warn", "KERF_LOG_FORMAT=text"})
+			[]string{"KERF_PLACEMENT=" + placement, "KERF_LOG_LEVEL=warn", "KERF_LOG_FORMAT=text"},
+			config.Command{Name: "kerf", Defaults: config.Default()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,10 +23,14 @@ func write(t testing.TB, content string) (path string) {
 	return path
 }
 
+var kerf = config.Command{Name: "kerf", Defaults: config.Default()}
+
+func load(args, env []string) (config.Config, error) { return config.Load(args, env, kerf) }
+
 // problems loads and gives the problems, without the folder of the test's file.
 func problems(t *testing.T, args, env []string) []string {
 	t.Helper()
-	_, err := config.Load(args, env)
+	_, err := load(args, env)
 	var bad *config.Error
 	if !errors.As(err, &bad) {
 		t.Fatalf("error = %v", err)
@@ -41,12 +45,12 @@ func problems(t *testing.T, args, env []string) []string {
 }
 
 func TestDefaultsNeedNothing(t *testing.T) {
-	got, err := config.Load(nil, []string{"PATH=/bin", "KERF_INSTANCES=elsewhere"})
+	got, err := load(nil, []string{"PATH=/bin", "KERF_INSTANCES=elsewhere"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := config.Default()
-	want.Database.Dir = "data"
+	want.Database.Dir, want.Identity.Keys = "data", "data/keys"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -66,7 +70,7 @@ bus:
 `)
 	env := []string{"KERF_DATA=from-env", "KERF_SPEED=120", "KERF_INTERNAL_LISTEN=127.0.0.1:3", "KERF_DEMO=false", "KERF_DATABASE_DIR=", "KERF_IDENTITY_LOCAL_ISSUER=0"}
 
-	got, err := config.Load([]string{"-config", path, "-speed=600", "-internal", "127.0.0.1:4", "-plan"}, env)
+	got, err := load([]string{"-config", path, "-speed=600", "-internal", "127.0.0.1:4", "-plan"}, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +78,7 @@ bus:
 	want := config.Default()
 	want.Listen, want.Drain, want.Log.Level = "127.0.0.1:1", 3*time.Second, "debug"
 	want.Data, want.Database.Dir, want.Demo, want.Identity.LocalIssuer = "from-env", "from-env", false, false
+	want.Identity.Keys = "from-env/keys"
 	want.Speed, want.Internal.Listen, want.Plan = 600, "127.0.0.1:4", true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -81,7 +86,7 @@ bus:
 }
 
 func TestFileMayBeNamedByTheEnvironment(t *testing.T) {
-	got, err := config.Load([]string{"-demo=false", "-version"}, []string{"KERF_CONFIG=" + write(t, "data: here")})
+	got, err := load([]string{"-demo=false", "-version"}, []string{"KERF_CONFIG=" + write(t, "data: here")})
 	if err != nil || got.Data != "here" || got.Demo || !got.Version {
 		t.Errorf("config = %+v, %v", got, err)
 	}
@@ -91,13 +96,13 @@ func TestEveryProblemIsReportedAtOnceWithItsKeyAndSource(t *testing.T) {
 	path := write(t, `
 listen: 8080
 databse: {driver: sqlite}
-bus: {driver: kafka}
+bus: {driver: carrier-pigeon}
 log: loud
 drain: soon
 modules: [kitchen]
 telemetry: {sample: 2, endpoint: "localhost:4317"}
 `)
-	env := []string{"KERF_LISTE=x", "KERF_SPEED=fast", "KERF_DATABASE_DRIVER=postgres"}
+	env := []string{"KERF_LISTE=x", "KERF_SPEED=fast", "KERF_DATABASE_DRIVER=oracle"}
 
 	got := problems(t, []string{"-config", path, "-placement", "wired", "-demo=perhaps", "-data="}, env)
 
@@ -108,12 +113,11 @@ telemetry: {sample: 2, endpoint: "localhost:4317"}
 		"speed (KERF_SPEED): is not a number",
 		"demo (-demo): is not true or false",
 		"drain (kerf.yaml): is not a duration such as 10s",
-		"modules (kerf.yaml): only all is possible",
 		"listen (kerf.yaml): want host:port",
 		"placement (-placement): want local, checked or wire",
 		"data (-data): is empty",
-		"bus.driver (kerf.yaml): only memory is possible",
-		"database.driver (KERF_DATABASE_DRIVER): only sqlite is possible",
+		"bus.driver (kerf.yaml): want memory, kafka or amqp",
+		"database.driver (KERF_DATABASE_DRIVER): want sqlite or postgres",
 		"telemetry.endpoint (kerf.yaml): want a URL such as http://127.0.0.1:4317",
 		"telemetry.sample (kerf.yaml): want 0 to 1",
 	}
@@ -145,17 +149,17 @@ func TestBadArgumentsAreUsageErrors(t *testing.T) {
 		}
 	}
 	var usage interface{ Usage() bool }
-	if _, err := config.Load([]string{"-x"}, nil); !errors.As(err, &usage) || !usage.Usage() {
+	if _, err := load([]string{"-x"}, nil); !errors.As(err, &usage) || !usage.Usage() {
 		t.Errorf("%v is not a usage error", err)
 	}
 }
 
 func TestHelpExplainsEveryFlagAndKey(t *testing.T) {
-	if _, err := config.Load([]string{"-h"}, nil); err != flag.ErrHelp {
+	if _, err := load([]string{"-h"}, nil); err != flag.ErrHelp {
 		t.Errorf("error = %v", err)
 	}
 	var help strings.Builder
-	config.WriteUsage(&help)
+	config.WriteUsage(&help, kerf)
 	for _, want := range []string{"-config", "-speed", "-log-level", "database.driver", "KERF_IDENTITY_LOCAL_ISSUER", "127.0.0.1:8080"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("no %s in:\n%s", want, help.String())
@@ -184,7 +188,7 @@ func FuzzFile(f *testing.F) {
 	f.Add("a: &a [*a]\n? [x]\n: y\n")
 	f.Add("database.driver: sqlite\n\"\": 1\n.: 2\n")
 	f.Fuzz(func(t *testing.T, content string) {
-		_, err := config.Load([]string{"-config", write(t, content)}, nil)
+		_, err := load([]string{"-config", write(t, content)}, nil)
 		var bad *config.Error
 		if err != nil && !errors.As(err, &bad) {
 			t.Errorf("error = %v", err)

@@ -18,24 +18,40 @@ import (
 	"github.com/knadh/koanf/v2"
 )
 
+// Command is what a command knows before it reads its configuration.
+type Command struct {
+	Name     string // as it is called
+	Defaults Config // Default, or what differs for this command
+	Modules  Modules
+}
+
+// Modules are those that there are. The zero value knows none, and then nothing is checked of their names.
+type Modules struct {
+	Names    []string            // of all, in the order of their dependencies
+	Stateful []string            // those that have a schema
+	Edge     string              // the one that serves the public, and keeps the domain clock
+	Needs    map[string][]string // by module: those that it has to reach
+}
+
 // Load reads the configuration from a command's arguments, without its name, and
 // its environment (KEY=value). The error is flag.ErrHelp if the arguments ask for
 // help, which WriteUsage gives, and otherwise an *Error with all problems.
-func Load(args, environ []string) (Config, error) {
-	flags, err := parseFlags(args)
+func Load(args, environ []string, cmd Command) (Config, error) {
+	flags, err := parseFlags(args, cmd)
 	if err != nil {
 		return Config{}, err
 	}
-	l := &loader{cfg: Default(), values: koanf.New("."), origin: map[string]string{}}
+	l := &loader{cmd: cmd, cfg: cmd.Defaults.clone(), values: koanf.New("."), origin: map[string]string{}}
 	for _, s := range settings(&l.cfg) {
-		l.known = append(l.known, s.key)
+		l.templates = append(l.templates, s.key)
 	}
 	l.readFile(cmp.Or(flags.config, valueOf(environ, fileVariable)))
 	l.readEnvironment(environ)
 	l.merge("", flags.values, func(key string) string { return "-" + flags.names[key] })
 	l.decode()
-	l.cfg.Plan, l.cfg.Version = flags.plan, flags.version
+	l.cfg.Plan, l.cfg.Version, l.cfg.Init, l.cfg.Adopt = flags.plan, flags.version, flags.init, flags.adopt
 	l.cfg.Database.Dir = cmp.Or(l.cfg.Database.Dir, l.cfg.Data)
+	l.cfg.Identity.Keys = l.cfg.KeysDir()
 	l.validate()
 	if len(l.problems) > 0 {
 		return Config{}, &Error{Problems: l.problems}
@@ -49,11 +65,26 @@ const (
 )
 
 type loader struct {
-	cfg      Config
-	known    []string
-	values   *koanf.Koanf
-	origin   map[string]string // by key: the flag, variable or file that set it last
-	problems []string
+	cmd       Command
+	cfg       Config
+	templates []string // the keys that there are
+	values    *koanf.Koanf
+	origin    map[string]string // by key: the flag, variable or file that set it last
+	problems  []string
+}
+
+// known lists the keys that there are, for suggestions.
+func (l *loader) known() (keys []string) {
+	for _, template := range l.templates {
+		if !strings.Contains(template, anyModule) {
+			keys = append(keys, template)
+			continue
+		}
+		for _, module := range l.cmd.Modules.Names {
+			keys = append(keys, strings.Replace(template, anyModule, module, 1))
+		}
+	}
+	return keys
 }
 
 func (l *loader) complain(format string, args ...any) {
@@ -89,14 +120,14 @@ func (l *loader) merge(source string, values map[string]any, origin func(key str
 		switch {
 		case value == nil, isSection && len(section) == 0:
 			delete(values, key)
-		case slices.Contains(l.known, key):
+		case l.isKey(key):
 			l.origin[key] = origin(key)
 		case l.isSection(key):
 			delete(values, key)
 			l.complain("%s: %s: a section, with its keys below it", source, key)
 		default:
 			delete(values, key)
-			l.complain("%s: %s: no such key%s", source, key, suggest(key, l.known))
+			l.complain("%s: %s: no such key%s", source, key, suggest(key, l.known()))
 		}
 	}
 	if err := l.values.Load(confmap.Provider(values, "."), nil); err != nil {
@@ -104,29 +135,45 @@ func (l *loader) merge(source string, values map[string]any, origin func(key str
 	}
 }
 
+func (l *loader) isKey(key string) bool {
+	return slices.ContainsFunc(l.templates, func(t string) bool { _, ok := matches(t, key); return ok })
+}
+
+// isSection tells whether there are keys below this one.
 func (l *loader) isSection(key string) bool {
-	return slices.ContainsFunc(l.known, func(k string) bool { return strings.HasPrefix(k, key+".") })
+	depth := strings.Count(key, ".") + 1
+	return slices.ContainsFunc(l.templates, func(t string) bool {
+		parts := strings.Split(t, ".")
+		if len(parts) <= depth {
+			return false
+		}
+		_, ok := matches(strings.Join(parts[:depth], "."), key)
+		return ok
+	})
 }
 
 func (l *loader) readEnvironment(environ []string) {
-	keys := map[string]string{}
-	for _, key := range l.known {
-		keys[variable(key)] = key
-	}
 	read := koanf.New(".")
 	err := read.Load(env.Provider(".", env.Opt{
 		Prefix:      prefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
-			key, ok := keys[name]
-			switch {
-			case name == fileVariable, name == testsVariable, ok && value == "":
-				return "", nil
-			case !ok:
-				l.complain("%s: no such variable%s", name, suggest(name, slices.Sorted(maps.Keys(keys))))
+			if name == fileVariable || name == testsVariable {
 				return "", nil
 			}
-			return key, value
+			for _, template := range l.templates {
+				if key, ok := keyOf(template, name); ok && value != "" {
+					return key, value
+				} else if ok {
+					return "", nil
+				}
+			}
+			variables := l.known()
+			for i, key := range variables {
+				variables[i] = variable(key)
+			}
+			l.complain("%s: no such variable%s", name, suggest(name, variables))
+			return "", nil
 		},
 	}), nil)
 	if err != nil {
@@ -145,13 +192,17 @@ func valueOf(environ []string, name string) (value string) {
 	return value
 }
 
+// decode sets the fields, in the order of the keys that there are.
 func (l *loader) decode() {
-	for _, s := range settings(&l.cfg) {
-		if !l.values.Exists(s.key) {
-			continue
-		}
-		if err := s.set(l.values.Get(s.key)); err != nil {
-			l.complain("%s: %s", l.where(s.key), err)
+	keys := slices.Sorted(maps.Keys(l.values.All()))
+	for _, template := range l.templates {
+		for _, key := range keys {
+			if _, ok := matches(template, key); !ok {
+				continue
+			}
+			if err := l.cfg.set(key, l.values.Get(key)); err != nil {
+				l.complain("%s: %s", l.where(key), err)
+			}
 		}
 	}
 }
@@ -160,13 +211,14 @@ func (l *loader) decode() {
 type flags struct {
 	config        string
 	plan, version bool
+	init, adopt   []string
 	values        map[string]any    // by key
 	names         map[string]string // of the flags, by key
 }
 
-func parseFlags(args []string) (flags, error) {
+func parseFlags(args []string, cmd Command) (flags, error) {
 	parsed := flags{values: map[string]any{}, names: map[string]string{}}
-	set := newFlagSet(&parsed)
+	set := newFlagSet(&parsed, cmd)
 	set.SetOutput(io.Discard)
 	err := set.Parse(args)
 	switch {
@@ -194,12 +246,23 @@ func suggestFlag(set *flag.FlagSet, err error) string {
 	return ""
 }
 
-func newFlagSet(f *flags) *flag.FlagSet {
-	set := flag.NewFlagSet("kerf", flag.ContinueOnError)
+func newFlagSet(f *flags, cmd Command) *flag.FlagSet {
+	set := flag.NewFlagSet(cmd.Name, flag.ContinueOnError)
 	set.StringVar(&f.config, "config", "", "read the configuration from this YAML `file`")
 	set.BoolVar(&f.plan, "plan", false, "print what would run where, and end")
 	set.BoolVar(&f.version, "version", false, "print what this is, and end")
+	for name, field := range map[string]*[]string{"init": &f.init, "adopt": &f.adopt} {
+		usage := "make the schemas of these modules empty, which are recorded and not there; a `list` a,b"
+		if name == "adopt" {
+			usage = "take over the schemas of these modules, which were moved here; a `list` a,b"
+		}
+		set.Func(name, usage, func(value string) error {
+			*field, _ = listOf(value)
+			return nil
+		})
+	}
 	for _, k := range []struct{ name, key, usage string }{
+		{"modules", "modules", "place these modules in this process: all, or a `list` a,b"},
 		{"listen", "listen", "serve the public API on this `address`"},
 		{"internal", "internal.listen", "serve metrics, health and other processes on this `address`"},
 		{"data", "data", "keep everything in this `folder`"},
@@ -222,16 +285,17 @@ func newFlagSet(f *flags) *flag.FlagSet {
 }
 
 // WriteUsage explains the flags, and the keys with their variables and defaults.
-func WriteUsage(w io.Writer) {
+func WriteUsage(w io.Writer, cmd Command) {
 	var text bytes.Buffer
-	set := newFlagSet(&flags{values: map[string]any{}, names: map[string]string{}})
+	set := newFlagSet(&flags{values: map[string]any{}, names: map[string]string{}}, cmd)
 	set.SetOutput(&text)
 	fmt.Fprintln(&text, "Flags:")
 	set.PrintDefaults()
 	fmt.Fprintln(&text, "\nKeys of the configuration file, their variables and defaults:")
-	defaults := Default()
+	defaults := cmd.Defaults.clone()
 	for _, s := range settings(&defaults) {
-		fmt.Fprintf(&text, "  %-20s %-26s %v\n", s.key, variable(s.key), s.field.Interface())
+		key := strings.Replace(s.key, anyModule, "MODULE", 1)
+		fmt.Fprintf(&text, "  %-32s %-38s %v\n", key, variable(key), s.value.Interface())
 	}
 	_, _ = w.Write(text.Bytes())
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +24,6 @@ func (l *loader) validate() {
 	choice := func(value, key string, allowed []string) {
 		check(!outside(value, allowed), key, oneOf(allowed))
 	}
-	check(slices.Equal(cfg.Modules, []string{"all"}), "modules", oneOf([]string{"all"}))
 	check(isAddress(cfg.Listen), "listen", "want host:port")
 	check(isAddress(cfg.Internal.Listen), "internal.listen", "want host:port")
 	check(!sameAddress(cfg.Listen, cfg.Internal.Listen), "internal.listen", "is the address of listen")
