@@ -20,7 +20,6 @@ import (
 	"kerf/platform/config"
 	"kerf/platform/database"
 	"kerf/platform/identity"
-	"kerf/platform/inbox"
 	"kerf/platform/placement"
 	"kerf/platform/platformpb"
 	"kerf/platform/process"
@@ -100,7 +99,7 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 // newSystem makes what the modules stand on, and adds to group what of it has to be stopped after them.
 func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, group *process.Group, version string) (*system, error) {
 	s := &system{cfg: cfg, tel: tel, group: group, version: version,
-		platforms: map[string]platformpb.PlatformService{}, hears: map[string][]inbox.Subscription{}, dbs: map[string]*database.DB{}}
+		platforms: map[string]platformpb.PlatformService{}, dbs: map[string]*database.DB{}}
 	// The schemas come first: who has their locks may write to the rest of the folder.
 	err := s.open(ctx)
 	if err != nil {

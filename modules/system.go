@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -42,8 +43,8 @@ type system struct {
 	internal string
 
 	platforms map[string]platformpb.PlatformService
-	hears     map[string][]inbox.Subscription
 	dbs       map[string]*database.DB
+	failed    error // the first module that could not take part
 }
 
 // member is what the platform keeps for one module.
@@ -54,10 +55,14 @@ type member struct {
 	log    *slog.Logger
 }
 
-// open opens the schemas of the modules that have data, and so makes sure that no other process has them.
+// open opens the schemas of the modules that are here, and so makes sure that no other process has those that are files.
 func (s *system) open(ctx context.Context) error {
-	for _, name := range Names[:len(Names)-1] { // The gateway has no data.
-		db, err := database.Open(ctx, name, database.Config{Driver: s.cfg.Database.Driver, Dir: s.cfg.Database.Dir},
+	for _, name := range stateful {
+		if !s.cfg.Has(name) {
+			continue
+		}
+		schema := s.cfg.Schema(name)
+		db, err := database.Open(ctx, name, database.Config{Driver: schema.Driver, Dir: schema.Dir},
 			migrations.FS, s.tel.Log, s.tel.Metrics)
 		if err != nil {
 			return err
@@ -66,6 +71,30 @@ func (s *system) open(ctx context.Context) error {
 		s.dbs[name] = db
 	}
 	return nil
+}
+
+// here makes a module that is placed in this process and has it take part, or returns nil: its callers reach it elsewhere then. A module that
+// cannot take part is told of at the end of compose.
+func here[M any](s *system, name string, construct func(*member) *M) *M {
+	if !s.cfg.Has(name) {
+		s.platforms[name] = platformpb.PlacePlatformService(s.seams.To(name), nil)
+		return nil
+	}
+	m := s.member(name)
+	module := construct(m)
+	if err := s.join(name, m, module); err != nil && s.failed == nil {
+		s.failed = err
+	}
+	return module
+}
+
+// everybody returns a subscriber without a group, who hears all that is published while it listens.
+func (s *system) everybody() message.Subscriber {
+	subscriber, err := s.bus.Subscriber("")
+	if err != nil && s.failed == nil {
+		s.failed = fmt.Errorf("hearing couriers: %w", err)
+	}
+	return subscriber
 }
 
 // member returns a module's schema, with the outbox and the due work in it.
@@ -121,13 +150,27 @@ func (s *system) listen(name string, m *member, module any) (*inbox.Listener, er
 	if l, ok := module.(listens); ok {
 		subscriptions = l.Subscriptions()
 	}
-	s.hears[name] = subscriptions
+	if err := requireKnown(name, subscriptions); err != nil {
+		return nil, err
+	}
 	listener := inbox.NewListener(name, m.db, subscriptions, inbox.Config{Tracer: s.tracer()}, s.clock, s.tel.Log, s.tel.Metrics)
 	subscriber, err := s.bus.Subscriber(name)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot hear: %w", name, err)
 	}
 	return listener, listener.AddTo(s.router, subscriber)
+}
+
+// requireKnown returns an error unless a module subscribes to just what the table says: who publishes elsewhere goes by the table.
+func requireKnown(name string, subscriptions []inbox.Subscription) error {
+	var subscribed []string
+	for _, subscription := range subscriptions {
+		subscribed = append(subscribed, subscription.Module)
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(subscribed)), slices.Sorted(slices.Values(hears[name]))) {
+		return fmt.Errorf("%s subscribes to %s, and the table of who hears whom says %s", name, list(subscribed), list(hears[name]))
+	}
+	return nil
 }
 
 // pruneEvery is how often stored answers are looked through for old ones.
