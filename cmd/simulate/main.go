@@ -36,6 +36,7 @@ type options struct {
 	speed                          float64
 	seed                           uint64
 	timeout                        time.Duration
+	cancelEvery                    int
 }
 
 // misuse is an error of whoever called the command.
@@ -56,6 +57,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.make, "make", "", "make the small day, write it into this folder and end")
 	flags.Uint64Var(&o.seed, "seed", day.DefaultSeed, "of the small day, or of what is eaten on a day that is played")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long a call is repeated while the server does not answer")
+	flags.IntVar(&o.cancelEvery, "cancel-every", 0, "have each `n`th order cancelled by its diner, at five states in turn; 0 has nobody cancel")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return o, err
@@ -67,6 +69,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, misuse{fmt.Errorf("%q is no flag", flags.Arg(0))}
 	case o.speed < 0:
 		return o, misuse{errors.New("-speed must be positive")}
+	case o.cancelEvery < 0:
+		return o, misuse{errors.New("-cancel-every must not be negative")}
 	case o.timeout <= 0:
 		return o, misuse{errors.New("-timeout must be positive")}
 	case (o.instance == "") == (o.make == ""):
@@ -95,7 +99,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	show, end := progressLine(stderr)
 	report, err := play.Run(ctx, play.Config{
-		Day: d, Target: o.target, Speed: o.speed, Seed: o.seed, Patience: o.timeout, Version: version(), Progress: show,
+		Day: d, Target: o.target, Speed: o.speed, Seed: o.seed, Patience: o.timeout, CancelEvery: o.cancelEvery,
+		Version: version(), Progress: show,
 	})
 	end()
 	var wrongSpeed *play.SpeedError

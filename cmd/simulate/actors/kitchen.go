@@ -32,6 +32,8 @@ type Kitchen struct {
 	Clock *clock.Clock
 	// Poll is how often, on the wall, a ticket is looked at about which nothing is heard.
 	Poll time.Duration
+	// Before is told of an order and its ticket's state before the kitchen does the next thing with it, and may take its time; it may be nil.
+	Before func(ctx context.Context, orderID, state string) error
 
 	mu      sync.Mutex
 	tickets map[string]*knownTicket
@@ -87,6 +89,9 @@ func over(state string) bool {
 
 // step does the next thing with a ticket, if there is one now.
 func (k *Kitchen) step(ctx context.Context, t api.Ticket, ready func(api.Ticket) time.Time) (_ api.Ticket, moved bool, err error) {
+	if err := k.before(ctx, t); err != nil {
+		return t, false, err
+	}
 	switch t.State {
 	case ticketAwaiting:
 		// Nothing can be promised for the past, and the request takes a moment.
@@ -108,6 +113,13 @@ func (k *Kitchen) step(ctx context.Context, t api.Ticket, ready func(api.Ticket)
 	return t, err == nil, err
 }
 
+func (k *Kitchen) before(ctx context.Context, t api.Ticket) error {
+	if k.Before == nil {
+		return nil
+	}
+	return k.Before(ctx, t.OrderID, t.State)
+}
+
 // HandOver waits until an order is ready, hands it over the counter, and returns the code that its courier needs. ErrGone if it will not be.
 func (k *Kitchen) HandOver(ctx context.Context, orderID string) (code string, err error) {
 	defer k.forget(orderID)
@@ -121,6 +133,9 @@ func (k *Kitchen) HandOver(ctx context.Context, orderID string) (code string, er
 		}
 		switch ticket.State {
 		case ticketReady, ticketPickedUp:
+			if err := k.before(ctx, ticket); err != nil {
+				return "", err
+			}
 			// Refused if a cancel came first, or if the courier was quicker; the code is good for who is at the counter in any case.
 			_, err := k.act(ctx, orderID, "hand-over", nil)
 			if _, refused := api.Refused(err); err == nil || refused && ticket.State == ticketPickedUp {

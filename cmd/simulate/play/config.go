@@ -21,6 +21,9 @@ type Config struct {
 	Patience time.Duration
 	// Cards are the payment tokens that diners hold, one after another; tok_approve alone.
 	Cards []string
+	// CancelEvery is n where each nth order is cancelled by its diner, in turn before the kitchen accepts it, when it has accepted, while it
+	// prepares, when the food is ready, and when it is too late; 0 has nobody cancel.
+	CancelEvery int
 	// Version of the simulation, for the report.
 	Version string
 	// Progress is told about four times a second how the day goes; it may be nil.

@@ -37,6 +37,10 @@ type order struct {
 	began   time.Time     // when its diner clicked, on the wall
 	placing time.Duration // from there to the acknowledgement
 	end     string        // the state in which it ended
+
+	cancelAt   string // the state in which its diner cancels, or empty
+	cancelling sync.Once
+	cancelled  error // what became of cancelling
 }
 
 // order lets a diner order at the order's time, has the kitchen cook, and waits until the order has ended.
@@ -59,17 +63,22 @@ func (p *play) order(ctx context.Context, i int) error {
 	}
 	cooking, stop := context.WithCancel(ctx)
 	var cooked sync.WaitGroup
-	var cookErr error
+	var cookErr, lateErr error
 	cooked.Go(func() {
 		ready := p.start.Add(plan.Ready)
 		cookErr = kitchen.actor.Cook(cooking, d.order.id, func(api.Ticket) time.Time { return ready },
 			func() <-chan struct{} { return p.watch.changed(d.order.id) })
 	})
+	if d.order.cancelAt == pickedUp {
+		cooked.Go(func() { lateErr = p.cancelTooLate(cooking, d) })
+	}
 	state, err := p.awaitEnd(ctx, d)
 	stop()
 	cooked.Wait()
-	if err == nil && cookErr != nil && !errors.Is(cookErr, context.Canceled) {
-		err = cookErr
+	for _, failed := range []error{cookErr, lateErr} {
+		if err == nil && failed != nil && !errors.Is(failed, context.Canceled) {
+			err = failed
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("order %s: %w", plan.ID, err)

@@ -42,6 +42,8 @@ type Report struct {
 	// Events are those that were written, and Restless what was still under way when patience ended.
 	Events   int64    `json:"events"`
 	Restless []string `json:"restless"`
+	// Outcomes are the orders of the day, in its order: what became of each, and of its money.
+	Outcomes []Outcome `json:"outcomes"`
 	// Retries is how many attempts were made beyond the first of each call.
 	Retries int64 `json:"retries"`
 	// The wall time of the whole run, and of it what the set-up and the day took.
@@ -86,6 +88,16 @@ type ReadCounts struct {
 	Stale int `json:"stale"`
 }
 
+// Outcome is what became of one order. Amounts are in minor units.
+type Outcome struct {
+	Order    string `json:"order"` // its name in the day
+	State    string `json:"state"` // empty if it was not taken
+	Reason   string `json:"reason,omitempty"`
+	Total    int64  `json:"total"`
+	Captured int64  `json:"captured"`
+	Refunded int64  `json:"refunded"`
+}
+
 // Clean tells whether every order has ended and nothing was violated.
 func (r Report) Clean() bool {
 	for _, n := range r.Invariants {
@@ -115,6 +127,7 @@ func (p *play) report(c *checked, after books) Report {
 	var doors, placed, approved []float64
 	for i, d := range p.diners {
 		page := c.pages[i]
+		r.Outcomes = append(r.Outcomes, outcomeOf(p.config.Day.Orders[i].ID, page))
 		if d.order.id == "" {
 			r.RefusedByReason[d.order.refused]++
 			r.Orders.Unfinished++
@@ -133,6 +146,14 @@ func (p *play) report(c *checked, after books) Report {
 	r.Place = Percentiles{P50: percentile(placed, 50), P99: percentile(placed, 99)}
 	r.Approve = Percentiles{P50: percentile(approved, 50), P99: percentile(approved, 99)}
 	return r
+}
+
+func outcomeOf(name string, page api.OrderPage) Outcome {
+	o := Outcome{Order: name, State: page.Order.State, Reason: page.Order.Reason, Total: page.Order.Total.Amount}
+	if page.Payment != nil {
+		o.Captured, o.Refunded = page.Payment.Captured.Amount, page.Payment.Refunded.Amount
+	}
+	return o
 }
 
 // count adds one acknowledged order.

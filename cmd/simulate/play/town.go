@@ -114,7 +114,9 @@ func (p *play) openRestaurant(ctx context.Context, r day.Restaurant, reach float
 		return nil, fmt.Errorf("restaurant %s: %w", r.ID, err)
 	}
 	who.Owns = []string{made.ID}
-	return &kitchen{id: made.ID, actor: &actors.Kitchen{API: p.client.As(who), Clock: p.clock, Poll: p.wall(5*time.Minute, 10*shortestPoll)}}, nil
+	return &kitchen{id: made.ID, actor: &actors.Kitchen{
+		API: p.client.As(who), Clock: p.clock, Poll: p.wall(5*time.Minute, 10*shortestPoll), Before: p.mayCancel,
+	}}, nil
 }
 
 // wall is how long a domain time takes on the wall, and at least the shortest.
@@ -161,6 +163,7 @@ func (p *play) registerDiner(ctx context.Context, i int, o day.Order) (*diner, e
 		return fail(err)
 	}
 	d.card = made.ID
+	d.order.cancelAt = p.config.cancelState(i)
 	return d, nil
 }
 
