@@ -187,7 +187,7 @@ var counts = map[string]string{
 	"authorisations_held":   `SELECT count(*) FROM payment WHERE held = 1`,
 	"operations_unfinished": `SELECT count(*) FROM instruction WHERE done = 0`,
 	"orders_charged_twice": `SELECT count(*) FROM (SELECT 1 FROM posting WHERE kind = 'capture'
-		GROUP BY order_id HAVING count(*) > 1)`,
+		GROUP BY order_id HAVING count(*) > 1) AS twice`,
 	// Payments whose amounts are not what the ledger says of their order.
 	"payments_off_ledger": `SELECT count(*) FROM payment y WHERE y.captured - y.refunded <>
 		-coalesce((SELECT sum(e.amount) FROM posting p JOIN entry e ON e.posting_id = p.id

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"gorm.io/gorm/clause"
 
 	"kerf/modules/consumers/consumersapi"
 	"kerf/platform/database"
@@ -110,11 +111,11 @@ func (s *Service) register(ctx context.Context, tx *database.Tx, by identity.Pri
 		return nil, err
 	}
 	c.CreatedAt = database.Micros(s.clock.Now())
-	switch err := tx.Gorm().Create(c).Error; {
-	case database.IsDuplicate(err):
+	switch made := tx.Gorm().Clauses(clause.OnConflict{DoNothing: true}).Create(c); {
+	case made.Error != nil:
+		return nil, fmt.Errorf("create consumer: %w", made.Error)
+	case made.RowsAffected == 0:
 		return nil, fault.Refused("already_registered", "this consumer is registered")
-	case err != nil:
-		return nil, fmt.Errorf("create consumer: %w", err)
 	}
 	return c, s.events.Append(ctx, tx, c.ID, c.ID, &consumersapi.ConsumerRegistered{ConsumerId: c.ID})
 }

@@ -166,7 +166,7 @@ func readTurnedDown(ctx context.Context, db *database.DB, now time.Time) (map[st
 
 const (
 	upsertEarlyWord = `INSERT INTO early_word (order_id, ready_by, ready_at) VALUES (?, ?, ?) ON CONFLICT (order_id)
-		DO UPDATE SET ready_by = coalesce(excluded.ready_by, ready_by), ready_at = coalesce(ready_at, excluded.ready_at)`
+		DO UPDATE SET ready_by = coalesce(excluded.ready_by, early_word.ready_by), ready_at = coalesce(early_word.ready_at, excluded.ready_at)`
 	takeEarlyWord = `DELETE FROM early_word WHERE order_id = ? RETURNING ready_by, ready_at`
 )
 

@@ -17,7 +17,8 @@ const (
 		delivery_fee, service_fee, small_order_fee, tip, total, cancellation_fee, latitude, longitude, pickup_latitude,
 		pickup_longitude, payment_token, notes, pickup_code, delivery_pin, preparation_seconds, eta_earliest, eta_latest, placed_at,
 		version, state, reason, furthest, setback, failure, courier_id, dispatched, cancel_by, cancel_reason, heard_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', '', 0, '', '', ?, ?)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, '', '', '', 0, '', '', ?, ?)
+		ON CONFLICT (quote_id) DO NOTHING`
 
 	updateOrder = `UPDATE orders SET version = ?, state = ?, reason = ?, charge = ?, furthest = ?, setback = ?, failure = ?,
 		courier_id = ?, ready_by = ?, dispatched = ?, captured = ?, cancel_by = ?, cancel_reason = ?, payment_token = ?,
@@ -120,18 +121,16 @@ func create(tx *database.Tx, o *Order) (bool, error) {
 		return false, fmt.Errorf("create order: %w", err)
 	}
 	p := &o.Price
-	_, err = tx.Exec(insertOrder, o.ID, o.ConsumerID, o.RestaurantID, o.QuoteID, o.AddressID, string(lines), p.Currency, p.Subtotal, p.Tax,
+	result, err := tx.Exec(insertOrder, o.ID, o.ConsumerID, o.RestaurantID, o.QuoteID, o.AddressID, string(lines), p.Currency, p.Subtotal, p.Tax,
 		p.DeliveryFee, p.ServiceFee, p.SmallOrderFee, p.Tip, p.Total, p.CancellationFee, o.Address.Latitude, o.Address.Longitude,
 		o.RestaurantPosition.Latitude, o.RestaurantPosition.Longitude, o.PaymentToken, o.Notes, o.PickupCode, o.DeliveryPIN, o.PreparationSeconds,
 		database.NullMicros(o.EtaEarliest), database.NullMicros(o.EtaLatest), database.NullMicros(o.PlacedAt),
 		o.Version, string(o.State), string(o.Furthest), database.NullMicros(o.HeardAt), database.NullMicros(o.UpdatedAt))
-	if database.IsDuplicate(err) {
-		return false, nil
-	}
 	if err != nil {
 		return false, fmt.Errorf("create order: %w", err)
 	}
-	return true, nil
+	n, err := result.RowsAffected()
+	return n == 1, err
 }
 
 func update(tx *database.Tx, o *Order) error {

@@ -143,7 +143,7 @@ func list(ctx context.Context, db *database.DB, f filter, after place, limit int
 // newestOpen returns the views of the newest orders that have not ended, at most limit of them, the oldest first.
 func newestOpen(ctx context.Context, db *database.DB, limit int) ([]*trackingapi.View, error) {
 	query := `SELECT document FROM (SELECT placed_at, order_id, document FROM order_view
-		WHERE status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?)
+		WHERE status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?) AS newest
 		ORDER BY placed_at, order_id`
 	return readViews(ctx, db, query, limit)
 }

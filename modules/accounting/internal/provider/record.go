@@ -145,7 +145,7 @@ func (s *Simulator) decide(tx *database.Tx, key string) (Answer, error) {
 // an amount now, and how many orders have more than one captured charge.
 func (s *Simulator) Totals(ctx context.Context) (captured, refunded, held, recharged int64, err error) {
 	err = s.db.QueryRow(ctx, `SELECT coalesce(sum(captured), 0), coalesce(sum(refunded), 0), count(*) FILTER (WHERE state = 'held'),
-		(SELECT count(*) FROM (SELECT 1 FROM simulator_charge GROUP BY order_id HAVING sum(captures) > 1)) FROM simulator_charge`).
+		(SELECT count(*) FROM (SELECT 1 FROM simulator_charge GROUP BY order_id HAVING sum(captures) > 1) AS twice) FROM simulator_charge`).
 		Scan(&captured, &refunded, &held, &recharged)
 	if err != nil {
 		err = fmt.Errorf("sum the provider's record up: %w", err)
