@@ -1,6 +1,14 @@
 package bus
 
-import "github.com/ThreeDotsLabs/watermill/message"
+import (
+	"errors"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// ErrUnavailable is in the chain of errors of Publish that tell nothing against the messages: the broker could not be reached, or did not
+// answer in time. Whether they were published is then unknown.
+var ErrUnavailable = errors.New("bus is unavailable")
 
 // Bus carries events between modules.
 type Bus interface {

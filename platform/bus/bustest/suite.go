@@ -203,11 +203,11 @@ func groups(t *testing.T, d Driver) {
 func order(t *testing.T, d Driver) {
 	const publishers, keys, perKey, members = 4, 8, 40, 4
 	h := open(t, d, Options{Groups: []string{"a", "b"}, Queue: 16})
-	var wg sync.WaitGroup
+	var wg, publishing sync.WaitGroup
 	defer wg.Wait()
 	defer h.bus.Close()
 	for p := range publishers {
-		wg.Go(func() {
+		publishing.Go(func() {
 			publisher := h.bus.Publisher()
 			for i := range perKey {
 				for k := range keys {
@@ -230,6 +230,7 @@ func order(t *testing.T, d Driver) {
 	for _, seen := range heard {
 		h.await("each group has heard everything", seen.done)
 	}
+	publishing.Wait() // the last message may be heard before its publisher knows that it is stored
 }
 
 // sequences checks that the events of each key come in order. A member may see one again that another had, if a driver moves

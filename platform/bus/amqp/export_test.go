@@ -1,0 +1,4 @@
+package amqp
+
+// QueueOf names the queue of a partition for a group.
+var QueueOf = queueOf
