@@ -82,7 +82,7 @@ func (v *violations) compareLocked(w *watch) {
 // shows which side has changed its own.
 func checked[Req, Res message](b *boundary, call Call[Req, Res]) Call[Req, Res] {
 	v := &b.seams.violations
-	name := b.module + "." + b.operation.name()
+	name := b.module + "." + b.operation.Name()
 	return func(ctx context.Context, req Req) (Res, error) {
 		before := proto.Clone(req)
 		res, err := call(ctx, req)
@@ -107,7 +107,7 @@ func twice[Req, Res message](b *boundary, call Call[Req, Res]) Call[Req, Res] {
 		second, err := call(ctx, req)
 		if b.operation.Command && fault.Definite(firstErr) && fault.Definite(err) && !same(first, firstErr, second, err) {
 			b.seams.violations.report("%s.%s: a command was repeated and answered differently: first %v, then %v",
-				b.module, b.operation.name(), outcome(firstErr), outcome(err))
+				b.module, b.operation.Name(), outcome(firstErr), outcome(err))
 		}
 		return second, err
 	}

@@ -8,29 +8,48 @@ import (
 	"kerf/platform/rpc"
 )
 
-// Place returns an operation of a module in this process as its callers see it. conn is what Loopback returned.
-func Place[Req, Res message](at *Seam, operation Operation, owner Call[Req, Res], conn grpc.ClientConnInterface) Call[Req, Res] {
-	b := newBoundary(at, operation, at.seams.config.Mode)
-	switch b.mode {
+// Site is where a module's service S is reached from this process.
+type Site[S any] struct {
+	seam    *Seam
+	mode    Mode
+	service S          // in this process
+	caller  rpc.Caller // elsewhere, or over the wire
+}
+
+// At returns where the service of the seam's module is: service itself, or what is at the other end of the wire. Of a module that is
+// in another process service may be nil.
+func At[S any](seam *Seam, service S, register func(grpc.ServiceRegistrar, S)) Site[S] {
+	site := Site[S]{seam: seam, mode: seam.mode(), service: service}
+	switch site.mode {
+	case remote:
+		site.caller = seam.seams.config.Remotes[seam.module]
 	case Wire:
-		return guarded(b, twice(b, over[Req, Res](b, conn)))
-	case Checked:
-		return guarded(b, checked(b, here(b, owner)))
+		site.caller = seam.loopback(func(s grpc.ServiceRegistrar) { register(s, service) })
 	}
-	return guarded(b, here(b, owner))
+	return site
 }
 
-// Reach returns an operation that another process serves at conn.
-func Reach[Req, Res message](at *Seam, operation Operation, conn grpc.ClientConnInterface) Call[Req, Res] {
-	b := newBoundary(at, operation, remote)
-	return guarded(b, over[Req, Res](b, conn))
+// Place returns an operation of a module as its callers see it, wherever the module is.
+func Place[S any, Req, Res message](at Site[S], operation Operation, method func(S, context.Context, Req) (Res, error)) Call[Req, Res] {
+	b := newBoundary(at.seam, operation, at.mode)
+	if at.mode == remote {
+		return guarded(b, over[Req, Res](b, at.caller))
+	}
+	if at.mode == Wire {
+		return guarded(b, twice(b, over[Req, Res](b, at.caller)))
+	}
+	owner := here(b, func(ctx context.Context, req Req) (Res, error) { return method(at.service, ctx, req) })
+	if at.mode == Checked {
+		return guarded(b, checked(b, owner))
+	}
+	return guarded(b, owner)
 }
 
-// Serve returns what a gRPC server needs to serve an operation.
+// Serve returns what a server needs to serve an operation.
 func Serve[Req, Res message](operation Operation, owner Call[Req, Res]) grpc.MethodDesc {
 	answered := complete(owner)
 	return grpc.MethodDesc{
-		MethodName: operation.name(),
+		MethodName: operation.Name(),
 		Handler: func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 			req := empty[Req]()
 			if err := decode(req); err != nil {
@@ -45,11 +64,11 @@ func Serve[Req, Res message](operation Operation, owner Call[Req, Res]) grpc.Met
 	}
 }
 
-// over makes the call at conn.
-func over[Req, Res message](b *boundary, conn grpc.ClientConnInterface) Call[Req, Res] {
+// over makes the call through a caller.
+func over[Req, Res message](b *boundary, caller rpc.Caller) Call[Req, Res] {
 	return func(ctx context.Context, req Req) (Res, error) {
 		res := empty[Res]()
-		if err := rpc.Invoke(ctx, conn, b.module, b.operation.Path, req, res); err != nil {
+		if err := caller.Call(ctx, b.operation, req, res); err != nil {
 			var none Res
 			return none, err
 		}

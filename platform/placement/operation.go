@@ -2,7 +2,6 @@ package placement
 
 import (
 	"context"
-	"path"
 	"sync/atomic"
 	"time"
 
@@ -16,20 +15,13 @@ import (
 )
 
 // Operation is what the glue tells of a method.
-type Operation struct {
-	// Path is gRPC's, such as /kerf.kitchen.v1.KitchenService/CreateTicket.
-	Path string
-	// Command is true of an operation that has an effect; a query has none.
-	Command bool
-}
+type Operation = rpc.Operation
 
 // Command describes an operation that has an effect.
 func Command(path string) Operation { return Operation{Path: path, Command: true} }
 
 // Query describes an operation without effect.
 func Query(path string) Operation { return Operation{Path: path} }
-
-func (o Operation) name() string { return path.Base(o.Path) }
 
 // Call is an operation as its caller sees it. An error is a *fault.Error.
 type Call[Req, Res message] func(context.Context, Req) (Res, error)
@@ -54,7 +46,7 @@ func newBoundary(at *Seam, operation Operation, mode Mode) *boundary {
 func (b *boundary) refuse(ctx context.Context) *fault.Error {
 	if b.seams.config.InTransaction(ctx) {
 		// It would make one module's only writer wait for the network, or for itself.
-		return fault.New(fault.KindInternal, "call_in_transaction", "%s of %s was called inside a transaction", b.operation.name(), b.module)
+		return fault.New(fault.KindInternal, "call_in_transaction", "%s of %s was called inside a transaction", b.operation.Name(), b.module)
 	}
 	return fault.As(ctx.Err())
 }
@@ -62,7 +54,7 @@ func (b *boundary) refuse(ctx context.Context) *fault.Error {
 func (b *boundary) observe(start time.Time, kind fault.Kind) {
 	seen := b.outcomes[kind].Load()
 	if seen == nil {
-		observer := b.seams.calls.WithLabelValues(b.module, b.operation.name(), string(b.mode), kind.String())
+		observer := b.seams.calls.WithLabelValues(b.module, b.operation.Name(), string(b.mode), kind.String())
 		seen = &observer
 		b.outcomes[kind].Store(seen)
 	}
@@ -115,7 +107,7 @@ func here[Req, Res message](b *boundary, owner Call[Req, Res]) Call[Req, Res] {
 			}
 			if err != nil {
 				var none Res
-				res, err = none, rpc.Answer(ctx, b.seams.config.Log, b.module, b.operation.name(), err)
+				res, err = none, rpc.Answer(ctx, b.seams.config.Log, b.module, b.operation.Name(), err)
 			}
 		}()
 		return answered(ctx, req)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"kerf/platform/fault"
 	"kerf/platform/rpc"
 )
 
@@ -52,6 +53,9 @@ type Config struct {
 	// InTransaction tells whether a context is that of an open transaction, as database.InTransaction does. Calls with such a context
 	// are refused. Nil is for processes without a database.
 	InTransaction func(context.Context) bool
+	// Remotes are the modules that other processes have, each with the client that calls it. Whoever made the clients closes them, after
+	// the seams.
+	Remotes map[string]*rpc.Client
 }
 
 // Seams are the places at which this process can be cut, one per module that is called.
@@ -62,7 +66,7 @@ type Seams struct {
 
 	mu      sync.Mutex
 	servers []*rpc.Server // of mode wire
-	conns   []*grpc.ClientConn
+	clients []*rpc.Client
 	running sync.WaitGroup
 }
 
@@ -104,14 +108,14 @@ func (s *Seams) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
-	for _, conn := range s.conns {
-		errs = append(errs, conn.Close())
+	for _, client := range s.clients {
+		errs = append(errs, client.Close())
 	}
 	for _, server := range s.servers {
 		server.Stop(5 * time.Second)
 	}
 	s.running.Wait()
-	s.conns, s.servers = nil, nil
+	s.clients, s.servers = nil, nil
 	for _, v := range s.Violations() {
 		errs = append(errs, errors.New(v))
 	}
@@ -124,49 +128,53 @@ type Seam struct {
 	module string
 }
 
-// Loopback serves a module's service on a port of its own and returns a connection to it, if the seam's mode is wire; in other
-// modes it returns nil. A failure shows in each call.
-func (s *Seam) Loopback(register func(grpc.ServiceRegistrar)) grpc.ClientConnInterface {
-	if s.seams.config.Mode != Wire {
-		return nil
+func (s *Seam) mode() Mode {
+	if s.seams.config.Remotes[s.module] != nil {
+		return remote
 	}
-	conn, err := s.seams.loopback(s.module, register)
+	return s.seams.config.Mode
+}
+
+// loopback serves a module's service on a port of its own and returns what calls it there. A failure shows in each call.
+func (s *Seam) loopback(register func(grpc.ServiceRegistrar)) rpc.Caller {
+	client, err := s.seams.loopback(s.module, register)
 	if err != nil {
 		s.seams.config.Log.Error("no loopback for mode wire", "module", s.module, "error", err)
 		return broken{err}
 	}
-	return conn
+	return client
 }
 
-func (s *Seams) loopback(module string, register func(grpc.ServiceRegistrar)) (*grpc.ClientConn, error) {
+func (s *Seams) loopback(module string, register func(grpc.ServiceRegistrar)) (*rpc.Client, error) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	server := rpc.NewServer(rpc.ServerConfig{Log: s.config.Log, Tracer: s.config.Tracer})
 	register(server.For(module))
-	conn, err := rpc.Dial(lis.Addr().String())
+	client, err := rpc.NewClient(rpc.ClientConfig{
+		Module: module, Addresses: []string{lis.Addr().String()}, Log: s.config.Log,
+		Policy: rpc.Policy{Attempts: 1}, // the seam repeats calls itself
+	})
 	if err != nil {
 		return nil, errors.Join(err, lis.Close())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.servers, s.conns = append(s.servers, server), append(s.conns, conn)
+	s.servers, s.clients = append(s.servers, server), append(s.clients, client)
 	s.running.Go(func() {
 		if err := server.Serve(lis); err != nil {
 			s.config.Log.Error("the loopback of mode wire ended", "module", module, "error", err)
 		}
 	})
-	return conn, nil
+	return client, nil
 }
 
-// broken is a connection that was never made.
+// broken is a client that was never made.
 type broken struct{ err error }
 
-func (b broken) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return b.err }
-
-func (b broken) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, b.err
+func (b broken) Call(context.Context, rpc.Operation, proto.Message, proto.Message) error {
+	return fault.Internal(b.err, "no_loopback")
 }
 
 // message is a pointer to a generated message.

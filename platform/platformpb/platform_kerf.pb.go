@@ -42,26 +42,15 @@ func RegisterPlatformService(s grpc.ServiceRegistrar, svc PlatformService) {
 	}, svc)
 }
 
-// PlacePlatformService returns svc, which is in this process, behind the seam.
+// PlacePlatformService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlacePlatformService(at *placement.Seam, svc PlatformService) PlatformService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterPlatformService(s, svc) })
+	site := placement.At(at, svc, RegisterPlatformService)
 	return &placedPlatformService{
-		readLog:      placement.Place(at, placement.Query("/kerf.platform.v1.PlatformService/ReadLog"), svc.ReadLog, conn),
-		audit:        placement.Place(at, placement.Query("/kerf.platform.v1.PlatformService/Audit"), svc.Audit, conn),
-		listParked:   placement.Place(at, placement.Query("/kerf.platform.v1.PlatformService/ListParked"), svc.ListParked, conn),
-		replayParked: placement.Place(at, placement.Command("/kerf.platform.v1.PlatformService/ReplayParked"), svc.ReplayParked, conn),
-		dropParked:   placement.Place(at, placement.Command("/kerf.platform.v1.PlatformService/DropParked"), svc.DropParked, conn),
-	}
-}
-
-// NewPlatformServiceClient returns the service that another process serves at conn, behind the seam.
-func NewPlatformServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) PlatformService {
-	return &placedPlatformService{
-		readLog:      placement.Reach[*ReadLogRequest, *ReadLogResponse](at, placement.Query("/kerf.platform.v1.PlatformService/ReadLog"), conn),
-		audit:        placement.Reach[*AuditRequest, *AuditResponse](at, placement.Query("/kerf.platform.v1.PlatformService/Audit"), conn),
-		listParked:   placement.Reach[*ListParkedRequest, *ListParkedResponse](at, placement.Query("/kerf.platform.v1.PlatformService/ListParked"), conn),
-		replayParked: placement.Reach[*ReplayParkedRequest, *ReplayParkedResponse](at, placement.Command("/kerf.platform.v1.PlatformService/ReplayParked"), conn),
-		dropParked:   placement.Reach[*DropParkedRequest, *DropParkedResponse](at, placement.Command("/kerf.platform.v1.PlatformService/DropParked"), conn),
+		readLog:      placement.Place(site, placement.Query("/kerf.platform.v1.PlatformService/ReadLog"), PlatformService.ReadLog),
+		audit:        placement.Place(site, placement.Query("/kerf.platform.v1.PlatformService/Audit"), PlatformService.Audit),
+		listParked:   placement.Place(site, placement.Query("/kerf.platform.v1.PlatformService/ListParked"), PlatformService.ListParked),
+		replayParked: placement.Place(site, placement.Command("/kerf.platform.v1.PlatformService/ReplayParked"), PlatformService.ReplayParked),
+		dropParked:   placement.Place(site, placement.Command("/kerf.platform.v1.PlatformService/DropParked"), PlatformService.DropParked),
 	}
 }
 

@@ -33,7 +33,7 @@ func internalPort(log *journal, m audited) rpc.Internal {
 func TestOnePortServesGRPCAndHTTP(t *testing.T) {
 	address := run(t, internalPort(&journal{}, audited{name: "kitchen"}))
 	for range 3 {
-		if got, err := audit(t.Context(), t, "kitchen", address); err != nil || got != "kitchen" {
+		if got, err := askAt(t.Context(), t, "kitchen", address); err != nil || got != "kitchen" {
 			t.Fatalf("gRPC answered %q, %v", got, err)
 		}
 		// POST and PUT begin as the preface does.
@@ -101,7 +101,7 @@ func TestASilentConnectionHoldsNothingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = silent.Close() }()
-	if got, err := audit(t.Context(), t, "kitchen", lis.Addr().String()); err != nil || got != "kitchen" {
+	if got, err := askAt(t.Context(), t, "kitchen", lis.Addr().String()); err != nil || got != "kitchen" {
 		t.Fatalf("beside it, gRPC answered %q, %v", got, err)
 	}
 	cancel()
@@ -128,7 +128,7 @@ func TestACallUnderWayEndsBeforeThePortCloses(t *testing.T) {
 	go func() { ended <- port.Run(ctx) }()
 	answered := make(chan error, 1)
 	go func() {
-		_, err := audit(t.Context(), t, "kitchen", lis.Addr().String())
+		_, err := askAt(t.Context(), t, "kitchen", lis.Addr().String())
 		answered <- err
 	}()
 	<-m.entered

@@ -1,25 +1,25 @@
 package rpc
 
 import (
-	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
-	"path"
+	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
-
-	"kerf/platform/fault"
+	"google.golang.org/grpc/keepalive"
 )
+
+// maxMessageSize bounds a request and a response, in bytes.
+const maxMessageSize = 16 << 20
 
 // ServerConfig is what a Server is made of.
 type ServerConfig struct {
@@ -28,23 +28,27 @@ type ServerConfig struct {
 	Registry prometheus.Registerer
 	// Tracer makes a span for a call whose caller is sampled; nil makes none.
 	Tracer trace.Tracer
-	// Trust tells which peers may send a principal; nil is Loopback.
-	Trust func(*peer.Peer) bool
+	// Allow tells whether a process that has the modules callers may call an operation of a module. Nil allows it to every process that
+	// has a certificate. Without TLS nobody is asked: processes on this machine may call everything, others nothing.
+	Allow func(callers []string, module, operation string) bool
+	// SpeaksForUsers are the modules that pass on who asks. Of others only their own principal, service:<module>, is believed.
+	SpeaksForUsers []string
 }
 
-// Server serves operations of modules to other processes. Services are registered through For, before Serve.
+// Server serves operations of modules to other processes: gRPC over HTTP/2, and Connect, with protobuf or JSON, over HTTP/1.1.
+// Services are registered through For, before anything is served.
 type Server struct {
 	config   ServerConfig
 	served   *prometheus.HistogramVec
 	services map[string]map[string]*grpc.ServiceDesc // by service, then by module
-	server   *grpc.Server
+
+	start  sync.Once
+	server *grpc.Server
+	http   http.Handler
 }
 
 // NewServer returns a server without services.
 func NewServer(config ServerConfig) *Server {
-	if config.Trust == nil {
-		config.Trust = Loopback
-	}
 	if config.Tracer == nil {
 		config.Tracer = noop.NewTracerProvider().Tracer("")
 	}
@@ -57,7 +61,13 @@ func NewServer(config ServerConfig) *Server {
 	if config.Registry != nil {
 		config.Registry.MustRegister(s.served)
 	}
-	s.server = grpc.NewServer(grpc.UnaryInterceptor(s.intercept), grpc.MaxRecvMsgSize(maxMessageSize))
+	s.server = grpc.NewServer(
+		grpc.Creds(handshaken{}),
+		grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true}),
+		// So that a certificate which was taken away or has run out does not serve for ever.
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: time.Hour, MaxConnectionAgeGrace: time.Minute}),
+	)
 	return s
 }
 
@@ -76,88 +86,65 @@ func (r registrar) RegisterService(d *grpc.ServiceDesc, _ any) {
 	r.server.services[d.ServiceName][r.module] = d
 }
 
-// Serve answers calls on lis until Stop, and returns nil then.
-func (s *Server) Serve(lis net.Listener) error {
-	for _, name := range slices.Sorted(maps.Keys(s.services)) {
-		s.server.RegisterService(route(name, s.services[name]), nil)
-	}
-	return s.server.Serve(lis)
+// build makes what serves the services that are registered by now.
+func (s *Server) build() {
+	s.start.Do(func() {
+		mux := http.NewServeMux()
+		for _, service := range slices.Sorted(maps.Keys(s.services)) {
+			routes := s.routes(service)
+			d := &grpc.ServiceDesc{ServiceName: service}
+			for _, r := range routes {
+				d.Methods = append(d.Methods, r.grpcMethod())
+				mux.Handle(r.path, r.connectHandler())
+			}
+			s.server.RegisterService(d, nil)
+		}
+		s.http = mux
+	})
 }
 
-// Stop takes no new calls, waits for those under way for the grace period at most, and closes all connections.
+// routes returns the operations of a service, with the modules that serve it.
+func (s *Server) routes(service string) []*route {
+	routes := map[string]*route{}
+	for module, d := range s.services[service] {
+		for _, m := range d.Methods {
+			r := routes[m.MethodName]
+			if r == nil {
+				r = &route{server: s, path: "/" + service + "/" + m.MethodName, name: m.MethodName, owners: map[string]*owner{}}
+				routes[m.MethodName] = r
+			}
+			r.owners[module] = newOwner(s, module, m)
+		}
+	}
+	return slices.SortedFunc(maps.Values(routes), func(a, b *route) int { return strings.Compare(a.path, b.path) })
+}
+
+// Serve answers gRPC on lis until Stop, and returns nil then.
+func (s *Server) Serve(lis net.Listener) error {
+	s.build()
+	err := s.server.Serve(lis)
+	if errors.Is(err, grpc.ErrServerStopped) { // before it began
+		return nil
+	}
+	return err
+}
+
+// over returns a handler that answers Connect at the paths of the services, and leaves other paths to next.
+func (s *Server) over(next http.Handler) http.Handler {
+	s.build()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		service, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if _, here := s.services[service]; ok && here {
+			s.http.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Stop takes no new calls of gRPC, waits for those under way for the grace period at most, and closes all connections.
 func (s *Server) Stop(grace time.Duration) {
 	timer := time.AfterFunc(grace, s.server.Stop)
 	defer timer.Stop()
 	s.server.GracefulStop()
-}
-
-// route returns one description for a service of several modules, whose methods pick the module that the caller names.
-func route(name string, modules map[string]*grpc.ServiceDesc) *grpc.ServiceDesc {
-	routed := &grpc.ServiceDesc{ServiceName: name}
-	methods := map[string]map[string]grpc.MethodHandler{} // by method, then by module
-	for module, d := range modules {
-		routed.Metadata = d.Metadata
-		for _, m := range d.Methods {
-			if methods[m.MethodName] == nil {
-				methods[m.MethodName] = map[string]grpc.MethodHandler{}
-			}
-			methods[m.MethodName][module] = m.Handler
-		}
-	}
-	for method, handlers := range methods {
-		routed.Methods = append(routed.Methods, grpc.MethodDesc{MethodName: method, Handler: pick(handlers)})
-	}
-	return routed
-}
-
-func pick(handlers map[string]grpc.MethodHandler) grpc.MethodHandler {
-	return func(srv any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-		module := calledModule(ctx)
-		if handler, ok := handlers[module]; ok {
-			return handler(srv, ctx, decode, interceptor)
-		}
-		if module == "" && len(handlers) == 1 { // a client that is not ours need not know of modules
-			for _, handler := range handlers {
-				return handler(srv, ctx, decode, interceptor)
-			}
-		}
-		// Without a Detail: the module may well serve this, elsewhere.
-		return nil, status.Errorf(codes.Unimplemented, "module %q is not in this process", module)
-	}
-}
-
-func calledModule(ctx context.Context) string {
-	sent, _ := metadata.FromIncomingContext(ctx)
-	return value(sent, moduleKey)
-}
-
-// intercept gives each call its caller, cause and span, and turns its error or panic into a status.
-func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
-	start := time.Now()
-	module, operation := calledModule(ctx), path.Base(info.FullMethod)
-	ctx, err = incoming(ctx, s.config.Trust)
-	if err == nil {
-		res, err = s.handle(ctx, req, info, handler)
-	}
-	outcome := fault.KindOK
-	if err != nil {
-		f := Answer(ctx, s.config.Log, module, operation, err)
-		outcome, res, err = f.Kind, nil, Status(f).Err()
-	}
-	s.served.WithLabelValues(module, operation, outcome.String()).Observe(time.Since(start).Seconds())
-	return res, err
-}
-
-func (s *Server) handle(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (res any, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			res, err = nil, Panicked(r)
-		}
-	}()
-	if trace.SpanContextFromContext(ctx).IsSampled() {
-		var span trace.Span
-		ctx, span = s.config.Tracer.Start(ctx, info.FullMethod, trace.WithSpanKind(trace.SpanKindServer))
-		defer span.End()
-	}
-	return handler(ctx, req)
 }

@@ -13,10 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/grpc/peer"
-
 	"kerf/platform/fault"
-	"kerf/platform/identity"
 	"kerf/platform/platformpb"
 	"kerf/platform/rpc"
 )
@@ -59,7 +56,7 @@ func (j *journal) String() string {
 func logTo(j *journal) *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
 // serve serves modules, and nothing else over HTTP than their names, on an internal port; it returns its address.
-func serve(t *testing.T, config rpc.ServerConfig, modules ...audited) string {
+func serve(t testing.TB, config rpc.ServerConfig, modules ...audited) string {
 	t.Helper()
 	if config.Log == nil {
 		config.Log = logTo(&journal{})
@@ -71,7 +68,7 @@ func serve(t *testing.T, config rpc.ServerConfig, modules ...audited) string {
 	return run(t, rpc.Internal{Server: server, HTTP: http.NotFoundHandler(), Grace: time.Second, Log: config.Log})
 }
 
-func run(t *testing.T, port rpc.Internal) string {
+func run(t testing.TB, port rpc.Internal) string {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,32 +87,53 @@ func run(t *testing.T, port rpc.Internal) string {
 	return lis.Addr().String()
 }
 
-// audit asks a module, at addresses, for its name.
-func audit(ctx context.Context, t *testing.T, module string, addresses ...string) (string, error) {
+const auditPath = "/kerf.platform.v1.PlatformService/Audit"
+
+var audit = rpc.Operation{Path: auditPath}
+
+// client returns a client of a module, whose policy makes one attempt unless the configuration says otherwise.
+func client(t testing.TB, config rpc.ClientConfig) *rpc.Client {
 	t.Helper()
-	conn, err := rpc.Dial(addresses...)
+	if config.Log == nil {
+		config.Log = logTo(&journal{})
+	}
+	if config.Policy.Attempts == 0 {
+		config.Policy.Attempts = 1
+	}
+	c, err := rpc.NewClient(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := conn.Close(); err != nil {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
+	return c
+}
+
+// ask asks a module for its name.
+func ask(ctx context.Context, c *rpc.Client) (string, error) {
 	var res platformpb.AuditResponse
-	err = rpc.Invoke(ctx, conn, module, "/kerf.platform.v1.PlatformService/Audit", &platformpb.AuditRequest{}, &res)
+	err := c.Call(ctx, audit, &platformpb.AuditRequest{}, &res)
 	return res.GetModule(), err
+}
+
+// askAt asks a module at addresses for its name.
+func askAt(ctx context.Context, t *testing.T, module string, addresses ...string) (string, error) {
+	t.Helper()
+	return ask(ctx, client(t, rpc.ClientConfig{Module: module, Addresses: addresses}))
 }
 
 func TestModulesOfOneProcessAnswerForThemselves(t *testing.T) {
 	address := serve(t, rpc.ServerConfig{}, audited{name: "kitchen"}, audited{name: "delivery"})
 	for _, module := range []string{"kitchen", "delivery"} {
-		if got, err := audit(t.Context(), t, module, address); err != nil || got != module {
+		if got, err := askAt(t.Context(), t, module, address); err != nil || got != module {
 			t.Errorf("%s answered %q, %v", module, got, err)
 		}
 	}
 	for _, module := range []string{"orders", ""} {
-		if _, err := audit(t.Context(), t, module, address); fault.As(err).Code != "not_served" || fault.Definite(err) {
+		if _, err := askAt(t.Context(), t, module, address); fault.As(err).Code != "not_served" || fault.Definite(err) {
 			t.Errorf("module %q, which is elsewhere, ended with %v", module, err)
 		}
 	}
@@ -123,84 +141,46 @@ func TestModulesOfOneProcessAnswerForThemselves(t *testing.T) {
 
 func TestAClientThatKnowsNoModulesReachesTheOnlyOne(t *testing.T) {
 	address := serve(t, rpc.ServerConfig{}, audited{name: "kitchen"})
-	if got, err := audit(t.Context(), t, "", address); err != nil || got != "kitchen" {
+	if got, err := askAt(t.Context(), t, "", address); err != nil || got != "kitchen" {
 		t.Errorf("answered %q, %v", got, err)
 	}
-	if _, err := audit(t.Context(), t, "delivery", address); fault.KindOf(err) != fault.KindUnavailable {
+	if _, err := askAt(t.Context(), t, "delivery", address); fault.KindOf(err) != fault.KindUnavailable {
 		t.Errorf("delivery, which is not here, ended with %v", err)
 	}
 }
 
-func TestReplicasShareTheCalls(t *testing.T) {
-	first := serve(t, rpc.ServerConfig{}, audited{name: "kitchen", err: fault.Refused("first", "first")})
-	second := serve(t, rpc.ServerConfig{}, audited{name: "kitchen", err: fault.Refused("second", "second")})
-	conn, err := rpc.Dial(first, second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	answered := map[string]int{}
-	for answered["first"] == 0 || answered["second"] == 0 {
-		err := rpc.Invoke(ctx, conn, "kitchen", "/kerf.platform.v1.PlatformService/Audit", &platformpb.AuditRequest{}, &platformpb.AuditResponse{})
-		if fault.KindOf(err) != fault.KindRefused {
-			t.Fatalf("answered: %v, then %v", answered, err)
-		}
-		answered[fault.As(err).Code]++
+func TestAModuleThatIsDownIsUnavailable(t *testing.T) {
+	for _, protocol := range protocols {
+		t.Run(string(protocol), func(t *testing.T) {
+			c := client(t, rpc.ClientConfig{Module: "kitchen", Addresses: []string{nowhere(t)}, Protocol: protocol})
+			_, err := ask(t.Context(), c)
+			if f := fault.As(err); f == nil || f.Kind != fault.KindUnavailable || f.Code != "unreachable" || f.RetryAfter == 0 || fault.Definite(err) {
+				t.Errorf("the call ended with %v", err)
+			}
+		})
 	}
 }
 
-func TestAModuleThatIsDownIsUnavailable(t *testing.T) {
+var protocols = []rpc.Protocol{rpc.GRPC, rpc.Connect, rpc.JSON}
+
+// nowhere returns an address at which nobody listens.
+func nowhere(t *testing.T) string {
+	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := lis.Addr().String()
 	if err := lis.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = audit(t.Context(), t, "kitchen", address)
-	if f := fault.As(err); f == nil || f.Kind != fault.KindUnavailable || f.Code != "unreachable" || fault.Definite(err) {
-		t.Errorf("the call ended with %v", err)
-	}
-}
-
-func TestAPrincipalIsBelievedFromTrustedPeersOnly(t *testing.T) {
-	nobody := func(*peer.Peer) bool { return false }
-	address := serve(t, rpc.ServerConfig{Trust: nobody}, audited{name: "kitchen"})
-	if _, err := audit(t.Context(), t, "kitchen", address); err != nil {
-		t.Errorf("a call on nobody's behalf ended with %v", err)
-	}
-	_, err := audit(identity.With(t.Context(), identity.Service("orders")), t, "kitchen", address)
-	if f := fault.As(err); f == nil || f.Kind != fault.KindUnauthenticated || f.Code != "untrusted_peer" {
-		t.Errorf("a call on behalf of orders ended with %v", err)
-	}
-}
-
-func TestOnlyPeersOnThisMachineAreLoopback(t *testing.T) {
-	for _, row := range []struct {
-		address net.Addr
-		want    bool
-	}{
-		{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, true},
-		{&net.TCPAddr{IP: net.IPv6loopback}, true},
-		{&net.UnixAddr{Name: "socket"}, true},
-		{&net.TCPAddr{IP: net.IPv4(10, 0, 0, 7)}, false},
-		{&net.TCPAddr{IP: net.IPv4zero}, false},
-		{nil, false},
-	} {
-		if got := rpc.Loopback(&peer.Peer{Addr: row.address}); got != row.want {
-			t.Errorf("Loopback(%v) = %v", row.address, got)
-		}
-	}
+	return lis.Addr().String()
 }
 
 func TestACauseGoesToTheLogAndTheCallIsCounted(t *testing.T) {
 	log, registry := &journal{}, prometheus.NewRegistry()
 	address := serve(t, rpc.ServerConfig{Log: logTo(log), Registry: registry},
 		audited{name: "kitchen", err: fault.Internal(errors.New("the stove is cold"), "stove")})
-	_, err := audit(t.Context(), t, "kitchen", address)
+	_, err := askAt(t.Context(), t, "kitchen", address)
 	if f := fault.As(err); f.Code != "stove" || strings.Contains(err.Error(), "cold") {
 		t.Errorf("the caller is told %v", err)
 	}

@@ -2,7 +2,10 @@ package rpc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -15,11 +18,15 @@ const (
 	headerTimeout = 10 * time.Second
 )
 
-// split returns two listeners that share the connections of lis by protocol. Closing either closes lis, and so ends both. There
-// are libraries for this; only one question is ever asked here, so these few lines do.
-func split(lis net.Listener) (http2, http1 net.Listener) {
+// split returns two listeners that share the connections of lis by protocol: by the first bytes, or with TLS by what the handshake has
+// agreed on, which is over when a connection is handed on. Closing either listener closes lis, and so ends both. There are libraries
+// for this; only one question is ever asked here, so these few lines do.
+func split(lis net.Listener, secured *TLS, log *slog.Logger) (http2, http1 net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &splitter{Listener: lis, closed: ctx, end: cancel}
+	s := &splitter{Listener: lis, log: log, closed: ctx, end: cancel}
+	if secured != nil {
+		s.tls = secured.server()
+	}
 	two, one := &share{splitter: s, conns: make(chan net.Conn)}, &share{splitter: s, conns: make(chan net.Conn)}
 	s.running.Go(func() { s.accept(two, one) })
 	return two, one
@@ -27,6 +34,8 @@ func split(lis net.Listener) (http2, http1 net.Listener) {
 
 type splitter struct {
 	net.Listener
+	tls     *tls.Config // nil without TLS
+	log     *slog.Logger
 	closed  context.Context // done once the listeners are closed; no request's context
 	end     context.CancelFunc
 	running sync.WaitGroup
@@ -62,34 +71,60 @@ func (s *splitter) accept(http2, http1 *share) {
 	}
 }
 
-// sort reads as much of a connection as tells the protocols apart, and hands it on with that still to read.
+// sort hands a connection on once it is known what it speaks.
 func (s *splitter) sort(conn net.Conn, http2, http1 *share) {
 	stop := context.AfterFunc(s.closed, func() { _ = conn.Close() })
-	_ = conn.SetReadDeadline(time.Now().Add(headerTimeout))
+	_ = conn.SetDeadline(time.Now().Add(headerTimeout))
+	ask := peek
+	if s.tls != nil {
+		ask = s.handshake
+	}
+	sorted, isHTTP2 := ask(conn)
+	if !stop() {
+		return // closed already
+	}
+	if sorted == nil {
+		_ = conn.Close()
+		return
+	}
+	_ = conn.SetDeadline(time.Time{})
+	to := http1
+	if isHTTP2 {
+		to = http2
+	}
+	select {
+	case to.conns <- sorted:
+	case <-s.closed.Done():
+		_ = conn.Close()
+	}
+}
+
+// handshake returns the connection as it is after its handshake, and nil if that has failed.
+func (s *splitter) handshake(conn net.Conn) (sorted net.Conn, isHTTP2 bool) {
+	secured := tls.Server(conn, s.tls)
+	if err := secured.HandshakeContext(s.closed); err != nil {
+		if s.closed.Err() == nil && !errors.Is(err, io.EOF) {
+			s.log.Warn("a handshake failed on the internal port", "peer", conn.RemoteAddr().String(), "error", err)
+		}
+		return nil, false
+	}
+	return secured, secured.ConnectionState().NegotiatedProtocol == protocolHTTP2
+}
+
+// peek reads as much of a connection as tells the protocols apart, and returns it with that still to read; nil if it has ended.
+func peek(conn net.Conn) (sorted net.Conn, isHTTP2 bool) {
 	read := make([]byte, 0, len(preface))
-	to := http2
 	for len(read) < len(preface) {
 		n, err := conn.Read(read[len(read):cap(read)])
 		read = read[:len(read)+n]
 		if string(read) != preface[:len(read)] {
-			to = http1
-			break
+			return &peeked{Conn: conn, read: read}, false
 		}
 		if err != nil {
-			stop()
-			_ = conn.Close()
-			return
+			return nil, false
 		}
 	}
-	if !stop() {
-		return // closed already
-	}
-	_ = conn.SetReadDeadline(time.Time{})
-	select {
-	case to.conns <- &peeked{Conn: conn, read: read}:
-	case <-s.closed.Done():
-		_ = conn.Close()
-	}
+	return &peeked{Conn: conn, read: read}, true
 }
 
 // share is the listener of one protocol.

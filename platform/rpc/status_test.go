@@ -14,9 +14,10 @@ import (
 
 func TestAStatusWithoutADetailIsNeverDefinite(t *testing.T) {
 	want := map[codes.Code]fault.Kind{
-		codes.DeadlineExceeded: fault.KindDeadline,
-		codes.Unavailable:      fault.KindUnavailable,
-		codes.Unimplemented:    fault.KindUnavailable,
+		codes.DeadlineExceeded:  fault.KindDeadline,
+		codes.Unavailable:       fault.KindUnavailable,
+		codes.Unimplemented:     fault.KindUnavailable,
+		codes.ResourceExhausted: fault.KindExhausted,
 	}
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
 		t.Run(code.String(), func(t *testing.T) {

@@ -56,26 +56,15 @@ func RegisterAccountingService(s grpc.ServiceRegistrar, svc AccountingService) {
 	}, svc)
 }
 
-// PlaceAccountingService returns svc, which is in this process, behind the seam.
+// PlaceAccountingService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceAccountingService(at *placement.Seam, svc AccountingService) AccountingService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterAccountingService(s, svc) })
+	site := placement.At(at, svc, RegisterAccountingService)
 	return &placedAccountingService{
-		authorizePayment: placement.Place(at, placement.Command("/kerf.accounting.v1.AccountingService/AuthorizePayment"), svc.AuthorizePayment, conn),
-		capturePayment:   placement.Place(at, placement.Command("/kerf.accounting.v1.AccountingService/CapturePayment"), svc.CapturePayment, conn),
-		voidPayment:      placement.Place(at, placement.Command("/kerf.accounting.v1.AccountingService/VoidPayment"), svc.VoidPayment, conn),
-		refundPayment:    placement.Place(at, placement.Command("/kerf.accounting.v1.AccountingService/RefundPayment"), svc.RefundPayment, conn),
-		getPayment:       placement.Place(at, placement.Query("/kerf.accounting.v1.AccountingService/GetPayment"), svc.GetPayment, conn),
-	}
-}
-
-// NewAccountingServiceClient returns the service that another process serves at conn, behind the seam.
-func NewAccountingServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) AccountingService {
-	return &placedAccountingService{
-		authorizePayment: placement.Reach[*AuthorizePaymentRequest, *AuthorizePaymentResponse](at, placement.Command("/kerf.accounting.v1.AccountingService/AuthorizePayment"), conn),
-		capturePayment:   placement.Reach[*CapturePaymentRequest, *CapturePaymentResponse](at, placement.Command("/kerf.accounting.v1.AccountingService/CapturePayment"), conn),
-		voidPayment:      placement.Reach[*VoidPaymentRequest, *VoidPaymentResponse](at, placement.Command("/kerf.accounting.v1.AccountingService/VoidPayment"), conn),
-		refundPayment:    placement.Reach[*RefundPaymentRequest, *RefundPaymentResponse](at, placement.Command("/kerf.accounting.v1.AccountingService/RefundPayment"), conn),
-		getPayment:       placement.Reach[*GetPaymentRequest, *GetPaymentResponse](at, placement.Query("/kerf.accounting.v1.AccountingService/GetPayment"), conn),
+		authorizePayment: placement.Place(site, placement.Command("/kerf.accounting.v1.AccountingService/AuthorizePayment"), AccountingService.AuthorizePayment),
+		capturePayment:   placement.Place(site, placement.Command("/kerf.accounting.v1.AccountingService/CapturePayment"), AccountingService.CapturePayment),
+		voidPayment:      placement.Place(site, placement.Command("/kerf.accounting.v1.AccountingService/VoidPayment"), AccountingService.VoidPayment),
+		refundPayment:    placement.Place(site, placement.Command("/kerf.accounting.v1.AccountingService/RefundPayment"), AccountingService.RefundPayment),
+		getPayment:       placement.Place(site, placement.Query("/kerf.accounting.v1.AccountingService/GetPayment"), AccountingService.GetPayment),
 	}
 }
 

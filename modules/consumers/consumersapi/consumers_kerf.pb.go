@@ -35,20 +35,12 @@ func RegisterConsumersService(s grpc.ServiceRegistrar, svc ConsumersService) {
 	}, svc)
 }
 
-// PlaceConsumersService returns svc, which is in this process, behind the seam.
+// PlaceConsumersService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceConsumersService(at *placement.Seam, svc ConsumersService) ConsumersService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterConsumersService(s, svc) })
+	site := placement.At(at, svc, RegisterConsumersService)
 	return &placedConsumersService{
-		checkMayOrder: placement.Place(at, placement.Query("/kerf.consumers.v1.ConsumersService/CheckMayOrder"), svc.CheckMayOrder, conn),
-		getContact:    placement.Place(at, placement.Query("/kerf.consumers.v1.ConsumersService/GetContact"), svc.GetContact, conn),
-	}
-}
-
-// NewConsumersServiceClient returns the service that another process serves at conn, behind the seam.
-func NewConsumersServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) ConsumersService {
-	return &placedConsumersService{
-		checkMayOrder: placement.Reach[*CheckMayOrderRequest, *CheckMayOrderResponse](at, placement.Query("/kerf.consumers.v1.ConsumersService/CheckMayOrder"), conn),
-		getContact:    placement.Reach[*GetContactRequest, *GetContactResponse](at, placement.Query("/kerf.consumers.v1.ConsumersService/GetContact"), conn),
+		checkMayOrder: placement.Place(site, placement.Query("/kerf.consumers.v1.ConsumersService/CheckMayOrder"), ConsumersService.CheckMayOrder),
+		getContact:    placement.Place(site, placement.Query("/kerf.consumers.v1.ConsumersService/GetContact"), ConsumersService.GetContact),
 	}
 }
 

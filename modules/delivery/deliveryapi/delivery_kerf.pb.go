@@ -42,22 +42,13 @@ func RegisterDeliveryService(s grpc.ServiceRegistrar, svc DeliveryService) {
 	}, svc)
 }
 
-// PlaceDeliveryService returns svc, which is in this process, behind the seam.
+// PlaceDeliveryService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceDeliveryService(at *placement.Seam, svc DeliveryService) DeliveryService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterDeliveryService(s, svc) })
+	site := placement.At(at, svc, RegisterDeliveryService)
 	return &placedDeliveryService{
-		scheduleDelivery: placement.Place(at, placement.Command("/kerf.delivery.v1.DeliveryService/ScheduleDelivery"), svc.ScheduleDelivery, conn),
-		cancelDelivery:   placement.Place(at, placement.Command("/kerf.delivery.v1.DeliveryService/CancelDelivery"), svc.CancelDelivery, conn),
-		getDelivery:      placement.Place(at, placement.Query("/kerf.delivery.v1.DeliveryService/GetDelivery"), svc.GetDelivery, conn),
-	}
-}
-
-// NewDeliveryServiceClient returns the service that another process serves at conn, behind the seam.
-func NewDeliveryServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) DeliveryService {
-	return &placedDeliveryService{
-		scheduleDelivery: placement.Reach[*ScheduleDeliveryRequest, *ScheduleDeliveryResponse](at, placement.Command("/kerf.delivery.v1.DeliveryService/ScheduleDelivery"), conn),
-		cancelDelivery:   placement.Reach[*CancelDeliveryRequest, *CancelDeliveryResponse](at, placement.Command("/kerf.delivery.v1.DeliveryService/CancelDelivery"), conn),
-		getDelivery:      placement.Reach[*GetDeliveryRequest, *GetDeliveryResponse](at, placement.Query("/kerf.delivery.v1.DeliveryService/GetDelivery"), conn),
+		scheduleDelivery: placement.Place(site, placement.Command("/kerf.delivery.v1.DeliveryService/ScheduleDelivery"), DeliveryService.ScheduleDelivery),
+		cancelDelivery:   placement.Place(site, placement.Command("/kerf.delivery.v1.DeliveryService/CancelDelivery"), DeliveryService.CancelDelivery),
+		getDelivery:      placement.Place(site, placement.Query("/kerf.delivery.v1.DeliveryService/GetDelivery"), DeliveryService.GetDelivery),
 	}
 }
 

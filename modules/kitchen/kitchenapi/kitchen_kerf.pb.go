@@ -62,30 +62,17 @@ func RegisterKitchenService(s grpc.ServiceRegistrar, svc KitchenService) {
 	}, svc)
 }
 
-// PlaceKitchenService returns svc, which is in this process, behind the seam.
+// PlaceKitchenService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceKitchenService(at *placement.Seam, svc KitchenService) KitchenService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterKitchenService(s, svc) })
+	site := placement.At(at, svc, RegisterKitchenService)
 	return &placedKitchenService{
-		createTicket:         placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/CreateTicket"), svc.CreateTicket, conn),
-		confirmTicket:        placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmTicket"), svc.ConfirmTicket, conn),
-		cancelTicketCreation: placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/CancelTicketCreation"), svc.CancelTicketCreation, conn),
-		beginCancel:          placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/BeginCancel"), svc.BeginCancel, conn),
-		confirmCancel:        placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmCancel"), svc.ConfirmCancel, conn),
-		undoCancel:           placement.Place(at, placement.Command("/kerf.kitchen.v1.KitchenService/UndoCancel"), svc.UndoCancel, conn),
-		getTicket:            placement.Place(at, placement.Query("/kerf.kitchen.v1.KitchenService/GetTicket"), svc.GetTicket, conn),
-	}
-}
-
-// NewKitchenServiceClient returns the service that another process serves at conn, behind the seam.
-func NewKitchenServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) KitchenService {
-	return &placedKitchenService{
-		createTicket:         placement.Reach[*CreateTicketRequest, *CreateTicketResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/CreateTicket"), conn),
-		confirmTicket:        placement.Reach[*ConfirmTicketRequest, *ConfirmTicketResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmTicket"), conn),
-		cancelTicketCreation: placement.Reach[*CancelTicketCreationRequest, *CancelTicketCreationResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/CancelTicketCreation"), conn),
-		beginCancel:          placement.Reach[*BeginCancelRequest, *BeginCancelResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/BeginCancel"), conn),
-		confirmCancel:        placement.Reach[*ConfirmCancelRequest, *ConfirmCancelResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmCancel"), conn),
-		undoCancel:           placement.Reach[*UndoCancelRequest, *UndoCancelResponse](at, placement.Command("/kerf.kitchen.v1.KitchenService/UndoCancel"), conn),
-		getTicket:            placement.Reach[*GetTicketRequest, *GetTicketResponse](at, placement.Query("/kerf.kitchen.v1.KitchenService/GetTicket"), conn),
+		createTicket:         placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/CreateTicket"), KitchenService.CreateTicket),
+		confirmTicket:        placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmTicket"), KitchenService.ConfirmTicket),
+		cancelTicketCreation: placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/CancelTicketCreation"), KitchenService.CancelTicketCreation),
+		beginCancel:          placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/BeginCancel"), KitchenService.BeginCancel),
+		confirmCancel:        placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/ConfirmCancel"), KitchenService.ConfirmCancel),
+		undoCancel:           placement.Place(site, placement.Command("/kerf.kitchen.v1.KitchenService/UndoCancel"), KitchenService.UndoCancel),
+		getTicket:            placement.Place(site, placement.Query("/kerf.kitchen.v1.KitchenService/GetTicket"), KitchenService.GetTicket),
 	}
 }
 

@@ -29,18 +29,11 @@ func RegisterNotificationsService(s grpc.ServiceRegistrar, svc NotificationsServ
 	}, svc)
 }
 
-// PlaceNotificationsService returns svc, which is in this process, behind the seam.
+// PlaceNotificationsService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceNotificationsService(at *placement.Seam, svc NotificationsService) NotificationsService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterNotificationsService(s, svc) })
+	site := placement.At(at, svc, RegisterNotificationsService)
 	return &placedNotificationsService{
-		listNotifications: placement.Place(at, placement.Query("/kerf.notifications.v1.NotificationsService/ListNotifications"), svc.ListNotifications, conn),
-	}
-}
-
-// NewNotificationsServiceClient returns the service that another process serves at conn, behind the seam.
-func NewNotificationsServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) NotificationsService {
-	return &placedNotificationsService{
-		listNotifications: placement.Reach[*ListNotificationsRequest, *ListNotificationsResponse](at, placement.Query("/kerf.notifications.v1.NotificationsService/ListNotifications"), conn),
+		listNotifications: placement.Place(site, placement.Query("/kerf.notifications.v1.NotificationsService/ListNotifications"), NotificationsService.ListNotifications),
 	}
 }
 

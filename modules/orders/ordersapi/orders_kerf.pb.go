@@ -29,18 +29,11 @@ func RegisterOrdersService(s grpc.ServiceRegistrar, svc OrdersService) {
 	}, svc)
 }
 
-// PlaceOrdersService returns svc, which is in this process, behind the seam.
+// PlaceOrdersService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceOrdersService(at *placement.Seam, svc OrdersService) OrdersService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterOrdersService(s, svc) })
+	site := placement.At(at, svc, RegisterOrdersService)
 	return &placedOrdersService{
-		getOrder: placement.Place(at, placement.Query("/kerf.orders.v1.OrdersService/GetOrder"), svc.GetOrder, conn),
-	}
-}
-
-// NewOrdersServiceClient returns the service that another process serves at conn, behind the seam.
-func NewOrdersServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) OrdersService {
-	return &placedOrdersService{
-		getOrder: placement.Reach[*GetOrderRequest, *GetOrderResponse](at, placement.Query("/kerf.orders.v1.OrdersService/GetOrder"), conn),
+		getOrder: placement.Place(site, placement.Query("/kerf.orders.v1.OrdersService/GetOrder"), OrdersService.GetOrder),
 	}
 }
 

@@ -31,18 +31,11 @@ func RegisterRestaurantsService(s grpc.ServiceRegistrar, svc RestaurantsService)
 	}, svc)
 }
 
-// PlaceRestaurantsService returns svc, which is in this process, behind the seam.
+// PlaceRestaurantsService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceRestaurantsService(at *placement.Seam, svc RestaurantsService) RestaurantsService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterRestaurantsService(s, svc) })
+	site := placement.At(at, svc, RegisterRestaurantsService)
 	return &placedRestaurantsService{
-		getQuote: placement.Place(at, placement.Query("/kerf.restaurants.v1.RestaurantsService/GetQuote"), svc.GetQuote, conn),
-	}
-}
-
-// NewRestaurantsServiceClient returns the service that another process serves at conn, behind the seam.
-func NewRestaurantsServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) RestaurantsService {
-	return &placedRestaurantsService{
-		getQuote: placement.Reach[*GetQuoteRequest, *GetQuoteResponse](at, placement.Query("/kerf.restaurants.v1.RestaurantsService/GetQuote"), conn),
+		getQuote: placement.Place(site, placement.Query("/kerf.restaurants.v1.RestaurantsService/GetQuote"), RestaurantsService.GetQuote),
 	}
 }
 

@@ -29,18 +29,11 @@ func RegisterTrackingService(s grpc.ServiceRegistrar, svc TrackingService) {
 	}, svc)
 }
 
-// PlaceTrackingService returns svc, which is in this process, behind the seam.
+// PlaceTrackingService returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.
 func PlaceTrackingService(at *placement.Seam, svc TrackingService) TrackingService {
-	conn := at.Loopback(func(s grpc.ServiceRegistrar) { RegisterTrackingService(s, svc) })
+	site := placement.At(at, svc, RegisterTrackingService)
 	return &placedTrackingService{
-		getView: placement.Place(at, placement.Query("/kerf.tracking.v1.TrackingService/GetView"), svc.GetView, conn),
-	}
-}
-
-// NewTrackingServiceClient returns the service that another process serves at conn, behind the seam.
-func NewTrackingServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) TrackingService {
-	return &placedTrackingService{
-		getView: placement.Reach[*GetViewRequest, *GetViewResponse](at, placement.Query("/kerf.tracking.v1.TrackingService/GetView"), conn),
+		getView: placement.Place(site, placement.Query("/kerf.tracking.v1.TrackingService/GetView"), TrackingService.GetView),
 	}
 }
 

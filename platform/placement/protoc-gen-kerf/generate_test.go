@@ -99,9 +99,9 @@ func TestAServiceBecomesAnInterfaceThatCanBePlaced(t *testing.T) {
 		"// StoveService is warm.\ntype StoveService interface {",
 		"Light(context.Context, *LightRequest) (*LightResponse, error)",
 		"func PlaceStoveService(at *placement.Seam, svc StoveService) StoveService {",
-		"func NewStoveServiceClient(at *placement.Seam, conn grpc.ClientConnInterface) StoveService {",
+		"site := placement.At(at, svc, RegisterStoveService)",
 		"func RegisterStoveService(s grpc.ServiceRegistrar, svc StoveService) {",
-		`placement.Command("/kerf.stove.v1.StoveService/Light")`,
+		`placement.Place(site, placement.Command("/kerf.stove.v1.StoveService/Light"), StoveService.Light)`,
 		`placement.Query("/kerf.stove.v1.StoveService/Look")`,
 	} {
 		if !strings.Contains(glue, want) {

@@ -56,21 +56,12 @@ func writePlaced(g *protogen.GeneratedFile, service *protogen.Service) {
 	placed := "placed" + service.GoName
 	seam := g.QualifiedGoIdent(placementPackage.Ident("Seam"))
 	g.P()
-	g.P("// Place", service.GoName, " returns svc, which is in this process, behind the seam.")
+	g.P("// Place", service.GoName, " returns the service behind the seam: svc, or where the module is in another process, a client; svc may be nil then.")
 	g.P("func Place", service.GoName, "(at *", seam, ", svc ", service.GoName, ") ", service.GoName, " {")
-	g.P("conn := at.Loopback(func(s ", grpcPackage.Ident("ServiceRegistrar"), ") { Register", service.GoName, "(s, svc) })")
+	g.P("site := ", placementPackage.Ident("At"), "(at, svc, Register", service.GoName, ")")
 	g.P("return &", placed, "{")
 	for _, m := range service.Methods {
-		g.P(unexported(m.GoName), ": ", placementPackage.Ident("Place"), "(at, ", operation(g, m), ", svc.", m.GoName, ", conn),")
-	}
-	g.P("}")
-	g.P("}")
-	g.P()
-	g.P("// New", service.GoName, "Client returns the service that another process serves at conn, behind the seam.")
-	g.P("func New", service.GoName, "Client(at *", seam, ", conn ", grpcPackage.Ident("ClientConnInterface"), ") ", service.GoName, " {")
-	g.P("return &", placed, "{")
-	for _, m := range service.Methods {
-		g.P(unexported(m.GoName), ": ", placementPackage.Ident("Reach"), "[*", m.Input.GoIdent, ", *", m.Output.GoIdent, "](at, ", operation(g, m), ", conn),")
+		g.P(unexported(m.GoName), ": ", placementPackage.Ident("Place"), "(site, ", operation(g, m), ", ", service.GoName, ".", m.GoName, "),")
 	}
 	g.P("}")
 	g.P("}")
