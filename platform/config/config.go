@@ -7,18 +7,26 @@ import (
 	"slices"
 	"time"
 
+	"kerf/platform/rpc"
 	"kerf/platform/telemetry"
 )
 
 // Config is what a process shall be. The tags are the keys; see Default for the
 // defaults. What is marked as secret is never printed.
 type Config struct {
-	Modules   []string              `koanf:"modules"`   // all, or those that are placed in this process
-	Listen    string                `koanf:"listen"`    // the public edge, where gateway is placed; port 0 means a free one
-	Internal  Internal              `koanf:"internal"`  //
-	Placement string                `koanf:"placement"` // local; checked and wire are for tests
-	Remotes   map[string][]string   `koanf:"remotes"`   // by module: where it answers if it is not placed here; several are replicas
-	Data      string                `koanf:"data"`      // folder of everything that is kept: installation, clock, keys, databases
+	Modules   []string            `koanf:"modules"`   // all, or those that are placed in this process
+	Listen    string              `koanf:"listen"`    // the public edge, where gateway is placed; port 0 means a free one
+	Internal  Internal            `koanf:"internal"`  //
+	Placement string              `koanf:"placement"` // local; checked and wire are for tests
+	Remotes   map[string][]string `koanf:"remotes"`   // by module: where it answers if it is not placed here; several are replicas
+	Calls     Calls               `koanf:"calls"`     // to modules that are not placed here
+	Data      string              `koanf:"data"`      // folder of everything that is kept: installation, clock, keys, databases
+	// DataShared says that other processes keep their modules in that folder too, so that a module which is not placed here has not
+	// left it.
+	DataShared bool `koanf:"data_shared"`
+	// Installation is the id of the installation that a fresh folder belongs to; if not set, a new one.
+	Installation string `koanf:"installation"`
+
 	Bus       Bus                   `koanf:"bus"`
 	Database  Database              `koanf:"database"`
 	Clock     Clock                 `koanf:"clock"`
@@ -32,13 +40,24 @@ type Config struct {
 	// What the command line asks for, beside or instead of serving. They are no keys.
 	Init    []string `koanf:"-"` // modules whose missing schema is to be made empty
 	Adopt   []string `koanf:"-"` // modules whose schema was moved here
+	Setup   string   `koanf:"-"` // of an administrator: the server on which schemas and roles are to be made
 	Plan    bool     `koanf:"-"`
 	Version bool     `koanf:"-"`
 }
 
+// Placed gives those of the modules that are placed in this process.
+func (c Config) Placed(modules []string) (placed []string) {
+	for _, module := range modules {
+		if c.Has(module) {
+			placed = append(placed, module)
+		}
+	}
+	return placed
+}
+
 // clone makes a copy that shares no map with c.
 func (c Config) clone() Config {
-	c.Remotes, c.Database.Modules = maps.Clone(c.Remotes), maps.Clone(c.Database.Modules)
+	c.Remotes, c.Database.Modules, c.Calls.Modules = maps.Clone(c.Remotes), maps.Clone(c.Database.Modules), maps.Clone(c.Calls.Modules)
 	return c
 }
 
@@ -48,7 +67,7 @@ func (c Config) Has(module string) bool {
 }
 
 // All tells whether every module is placed in this process.
-func (c Config) All() bool { return slices.Equal(c.Modules, []string{all}) }
+func (c Config) All() bool { return slices.Contains(c.Modules, all) }
 
 const all = "all"
 
@@ -71,6 +90,15 @@ type Internal struct {
 	TLS      TLS    `koanf:"tls"`      // without it only processes on this machine are believed
 }
 
+// Calls is how calls to modules elsewhere are made.
+type Calls struct {
+	rpc.Policy `koanf:",squash"`
+	Modules    map[string]rpc.Policy `koanf:"modules"` // what differs for calls to a module
+}
+
+// For gives the policy of the calls to a module, whole.
+func (c Calls) For(module string) rpc.Policy { return c.Over(c.Modules[module]) }
+
 // TLS names PEM files: who this process is, and who vouches for the others.
 type TLS struct {
 	Cert string `koanf:"cert"`
@@ -92,9 +120,9 @@ type Bus struct {
 	SASL        SASL     `koanf:"sasl"`
 }
 
-// BusTLS is how a broker is reached and whom it sees.
+// BusTLS is how a broker is reached and whom it sees. Without a CA, the system's are trusted.
 type BusTLS struct {
-	Enabled    bool   `koanf:"enabled"`     // without a CA, the system's are trusted
+	Enabled    bool   `koanf:"enabled"`     // of Kafka; of AMQP, amqps:// says so
 	CA         string `koanf:"ca"`          // PEM file
 	Cert       string `koanf:"cert"`        // PEM file, with Key: for brokers that ask who connects
 	Key        string `koanf:"key"`         //
@@ -157,6 +185,7 @@ func Default() Config {
 		Listen:    "127.0.0.1:8080",
 		Internal:  Internal{Listen: "127.0.0.1:0", Protocol: "grpc"},
 		Placement: "local",
+		Calls:     Calls{Policy: rpc.DefaultPolicy()},
 		Data:      "data",
 		Bus:       Bus{Driver: "memory", Format: "protobuf", Replication: 1},
 		Database:  Database{Driver: "sqlite", Pool: 4},

@@ -1,12 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -41,17 +37,46 @@ func Load(args, environ []string, cmd Command) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	l := newLoader(cmd)
+	l.readFile(cmp.Or(flags.config, valueOf(environ, fileVariable)))
+	l.readEnvironment(environ)
+	l.merge("", flags.values, func(key string) string { return "-" + flags.names[key] })
+	l.cfg.Plan, l.cfg.Version, l.cfg.Setup = flags.plan, flags.version, flags.setup
+	l.cfg.Init, l.cfg.Adopt = flags.init, flags.adopt
+	return l.finish()
+}
+
+// Check makes the configuration of values as a file holds them. Source names them in
+// problems, each of which begins with the key.
+func Check(values map[string]any, source string, cmd Command) (Config, error) {
+	l := newLoader(cmd)
+	read := koanf.New(".")
+	if err := read.Load(confmap.Provider(values, ""), nil); err != nil {
+		l.complain("%s: %s", source, err)
+	}
+	l.merge(source, read.All(), func(string) string { return source })
+	return l.finish()
+}
+
+func newLoader(cmd Command) *loader {
 	l := &loader{cmd: cmd, cfg: cmd.Defaults.clone(), values: koanf.New("."), origin: map[string]string{}}
 	for _, s := range settings(&l.cfg) {
 		l.templates = append(l.templates, s.key)
 	}
-	l.readFile(cmp.Or(flags.config, valueOf(environ, fileVariable)))
-	l.readEnvironment(environ)
-	l.merge("", flags.values, func(key string) string { return "-" + flags.names[key] })
+	return l
+}
+
+// finish sets the fields, and those that depend on others, and checks the whole.
+func (l *loader) finish() (Config, error) {
 	l.decode()
-	l.cfg.Plan, l.cfg.Version, l.cfg.Init, l.cfg.Adopt = flags.plan, flags.version, flags.init, flags.adopt
 	l.cfg.Database.Dir = cmp.Or(l.cfg.Database.Dir, l.cfg.Data)
 	l.cfg.Identity.Keys = l.cfg.KeysDir()
+	if l.cfg.Identity.JWKS != "" && !l.isSet("identity.local_issuer") {
+		l.cfg.Identity.LocalIssuer = false
+	}
+	if !l.edgeHere() && !l.isSet("demo") {
+		l.cfg.Demo = false
+	}
 	l.validate()
 	if len(l.problems) > 0 {
 		return Config{}, &Error{Problems: l.problems}
@@ -91,6 +116,9 @@ func (l *loader) complain(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Sprintf(format, args...))
 }
 
+// isSet tells whether a file, a variable or a flag has the key.
+func (l *loader) isSet(key string) bool { return l.origin[key] != "" }
+
 // where names a key and, if it is not the default's, what set it.
 func (l *loader) where(key string) string {
 	if origin := l.origin[key]; origin != "" {
@@ -125,6 +153,9 @@ func (l *loader) merge(source string, values map[string]any, origin func(key str
 		case l.isSection(key):
 			delete(values, key)
 			l.complain("%s: %s: a section, with its keys below it", source, key)
+		case l.keyAbove(key) != "":
+			delete(values, key)
+			l.complain("%s: %s: a value, with no keys below it", source, l.keyAbove(key))
 		default:
 			delete(values, key)
 			l.complain("%s: %s: no such key%s", source, key, suggest(key, l.known()))
@@ -137,6 +168,16 @@ func (l *loader) merge(source string, values map[string]any, origin func(key str
 
 func (l *loader) isKey(key string) bool {
 	return slices.ContainsFunc(l.templates, func(t string) bool { _, ok := matches(t, key); return ok })
+}
+
+// keyAbove gives the key in whose value this one would be, or "".
+func (l *loader) keyAbove(key string) string {
+	for at := strings.LastIndexByte(key, '.'); at > 0; at = strings.LastIndexByte(key[:at], '.') {
+		if l.isKey(key[:at]) {
+			return key[:at]
+		}
+	}
+	return ""
 }
 
 // isSection tells whether there are keys below this one.
@@ -205,97 +246,4 @@ func (l *loader) decode() {
 			}
 		}
 	}
-}
-
-// flags are the parsed arguments.
-type flags struct {
-	config        string
-	plan, version bool
-	init, adopt   []string
-	values        map[string]any    // by key
-	names         map[string]string // of the flags, by key
-}
-
-func parseFlags(args []string, cmd Command) (flags, error) {
-	parsed := flags{values: map[string]any{}, names: map[string]string{}}
-	set := newFlagSet(&parsed, cmd)
-	set.SetOutput(io.Discard)
-	err := set.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return flags{}, err
-	case err != nil:
-		return flags{}, &Error{Problems: []string{err.Error() + suggestFlag(set, err)}}
-	case set.NArg() > 0:
-		return flags{}, &Error{Problems: []string{fmt.Sprintf("argument %q is not a flag", set.Arg(0))}}
-	}
-	return parsed, nil
-}
-
-// suggestFlag names the flag that was probably meant, if err is that there is none.
-func suggestFlag(set *flag.FlagSet, err error) string {
-	_, unknown, ok := strings.Cut(err.Error(), "not defined: -")
-	if !ok {
-		return ""
-	}
-	var names []string
-	set.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	if meant := suggest(unknown, names); meant != "" {
-		return strings.Replace(meant, "mean ", "mean -", 1)
-	}
-	return ""
-}
-
-func newFlagSet(f *flags, cmd Command) *flag.FlagSet {
-	set := flag.NewFlagSet(cmd.Name, flag.ContinueOnError)
-	set.StringVar(&f.config, "config", "", "read the configuration from this YAML `file`")
-	set.BoolVar(&f.plan, "plan", false, "print what would run where, and end")
-	set.BoolVar(&f.version, "version", false, "print what this is, and end")
-	for name, field := range map[string]*[]string{"init": &f.init, "adopt": &f.adopt} {
-		usage := "make the schemas of these modules empty, which are recorded and not there; a `list` a,b"
-		if name == "adopt" {
-			usage = "take over the schemas of these modules, which were moved here; a `list` a,b"
-		}
-		set.Func(name, usage, func(value string) error {
-			*field, _ = listOf(value)
-			return nil
-		})
-	}
-	for _, k := range []struct{ name, key, usage string }{
-		{"modules", "modules", "place these modules in this process: all, or a `list` a,b"},
-		{"listen", "listen", "serve the public API on this `address`"},
-		{"internal", "internal.listen", "serve metrics, health and other processes on this `address`"},
-		{"data", "data", "keep everything in this `folder`"},
-		{"placement", "placement", "how modules reach each other: local, or for tests checked or wire; a `word`"},
-		{"log-level", "log.level", "debug, info, warn or error: the `level` from which to log"},
-		{"speed", "speed", "run domain time this `factor` times as fast as the wall's; 0 keeps the last one"},
-	} {
-		f.names[k.key] = k.name
-		set.Func(k.name, k.usage, func(value string) error {
-			f.values[k.key] = value
-			return nil
-		})
-	}
-	f.names["demo"] = "demo"
-	set.BoolFunc("demo", "play a small demo city in an empty data folder (default true)", func(value string) error {
-		f.values["demo"] = value
-		return nil
-	})
-	return set
-}
-
-// WriteUsage explains the flags, and the keys with their variables and defaults.
-func WriteUsage(w io.Writer, cmd Command) {
-	var text bytes.Buffer
-	set := newFlagSet(&flags{values: map[string]any{}, names: map[string]string{}}, cmd)
-	set.SetOutput(&text)
-	fmt.Fprintln(&text, "Flags:")
-	set.PrintDefaults()
-	fmt.Fprintln(&text, "\nKeys of the configuration file, their variables and defaults:")
-	defaults := cmd.Defaults.clone()
-	for _, s := range settings(&defaults) {
-		key := strings.Replace(s.key, anyModule, "MODULE", 1)
-		fmt.Fprintf(&text, "  %-32s %-38s %v\n", key, variable(key), s.value.Interface())
-	}
-	_, _ = w.Write(text.Bytes())
 }

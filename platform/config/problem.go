@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -56,6 +58,15 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// reason gives why a file could not be opened, without its name.
+func reason(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // oneOf lists what a closed set offers.
