@@ -1,135 +1,123 @@
 package database
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 
-	"github.com/gofrs/flock"
 	"github.com/prometheus/client_golang/prometheus"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-	"gorm.io/gorm/schema"
+	naming "gorm.io/gorm/schema"
 
 	"kerf/platform/fault"
 )
 
-// maxReaders is how many connections read at a time.
-const maxReaders = 4
+// defaultReaders is how many connections read at a time, unless configured.
+const defaultReaders = 4
 
-// Config says where modules keep their data.
+// Config says where a module keeps its data.
 type Config struct {
-	Driver string // "sqlite"
-	Dir    string // the folder of the files; made if it is missing
+	Driver string // "sqlite", which is the default, or "postgres"
+	Dir    string // sqlite: the folder of the files; made if it is missing
+	// DSN is, for postgres, the URL of the database with the module's own role, as Setup returns it. The schema is called as the module is,
+	// unless the URL says search_path. The schema must exist.
+	DSN string
+	// Pool is how many connections read at a time; 0 is 4. One more writes, and on PostgreSQL one more keeps the locks of this process.
+	Pool int
 }
 
 // DB is the database of one module, open and migrated. It is safe for concurrent use.
 type DB struct {
 	module  string
-	lock    *flock.Flock
-	writers *sql.DB // holds the one connection of the writer
+	log     *slog.Logger
+	backend backend
+	shared  bool
 	readers *sql.DB
 	orm     *gorm.DB
 	writer  *writer
+	peers   peers
+	jobs    jobs
+	notices notices
 	metrics *metrics
 	closing sync.Once
 	closed  error // what closing it gave
 }
 
-// Open opens the module's database, creating and migrating it as needed. It fails at once, in one line, if another process has
-// it open, and if it was written by a newer build. A nil registerer leaves the metrics unregistered.
+// Open opens the module's database and migrates it. A SQLite file is made if it is missing, and Open fails at once, in one line, if
+// another process has it open; several processes may open a schema of PostgreSQL, and its migrations run once. Open fails too if the
+// schema was written by a newer build. A nil registerer leaves the metrics unregistered.
 func Open(ctx context.Context, module string, cfg Config, migrations fs.FS, log *slog.Logger, reg prometheus.Registerer) (*DB, error) {
-	if cfg.Driver != "" && cfg.Driver != "sqlite" {
-		return nil, fmt.Errorf("database %s: driver %q is not supported", module, cfg.Driver)
-	}
-	db := &DB{module: module}
-	if err := db.open(ctx, cfg, migrations, log, reg); err != nil {
+	db := &DB{module: module, log: log}
+	if err := db.open(ctx, cfg, migrations, reg); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", module, err), db.Close())
 	}
 	return db, nil
 }
 
-func (db *DB) open(ctx context.Context, cfg Config, migrations fs.FS, log *slog.Logger, reg prometheus.Registerer) error {
-	dir, err := filepath.Abs(cfg.Dir)
-	if err != nil {
+func (db *DB) open(ctx context.Context, cfg Config, migrations fs.FS, reg prometheus.Registerer) (err error) {
+	if db.backend, err = openBackend(db.module, cfg, db.log); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := db.backend.migrate(ctx, migrations); err != nil {
 		return err
 	}
-	if err := requireWritable(dir); err != nil {
-		return err
-	}
-	path := filepath.Join(dir, db.module+".db")
-	if err := db.acquire(filepath.Join(dir, db.module+".lock"), path); err != nil {
-		return err
-	}
-
-	db.writers = sql.OpenDB(&connector{module: db.module, path: path})
-	db.writers.SetMaxOpenConns(1)
-	if err := migrate(ctx, db.writers, db.module, migrations); err != nil {
-		return err
-	}
-	db.readers = sql.OpenDB(&connector{module: db.module, path: path, readOnly: true})
-	db.readers.SetMaxOpenConns(maxReaders)
-	db.readers.SetMaxIdleConns(maxReaders)
-	if db.orm, err = openGorm(db.readers); err != nil {
+	_, db.shared = db.backend.(*schema)
+	pool, dialector := db.backend.read()
+	db.readers = pool
+	readers := cmp.Or(cfg.Pool, defaultReaders)
+	db.readers.SetMaxOpenConns(readers)
+	db.readers.SetMaxIdleConns(readers)
+	if db.orm, err = openGorm(dialector); err != nil {
 		return err
 	}
 	if db.metrics, err = newMetrics(db.module, reg); err != nil {
 		return err
 	}
-	db.writer, err = startWriter(ctx, db, path, log)
+	if db.writer, err = startWriter(ctx, db); err != nil {
+		return err
+	}
+	db.peers, err = db.backend.join(ctx, db)
 	return err
 }
 
-// requireWritable says of a folder that nothing can be made in it, which SQLite would say of a file, in words of its own. Whatever else
-// goes wrong, a full disk for instance, is for those to say who meet it.
-func requireWritable(dir string) error {
-	probe, err := os.CreateTemp(dir, ".writable-*")
-	if err == nil {
-		return errors.Join(probe.Close(), os.Remove(probe.Name()))
+func openBackend(module string, cfg Config, log *slog.Logger) (backend, error) {
+	var opened backend
+	var err error
+	switch cfg.Driver {
+	case "", "sqlite":
+		opened, err = openFile(module, cfg.Dir, log)
+	case "postgres":
+		opened, err = openSchema(module, cfg.DSN, log)
+	default:
+		err = fmt.Errorf("driver %q is not supported", cfg.Driver)
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("the folder %s is not writable: %w", dir, errors.Unwrap(err))
-	}
-	return nil
-}
-
-// acquire takes the lock that keeps a second process out. The system lets go of it when this process ends, however it ends.
-func (db *DB) acquire(lock, path string) error {
-	l := flock.New(lock)
-	taken, err := l.TryLock()
 	if err != nil {
-		return fmt.Errorf("lock %s: %w", lock, err)
+		return nil, err
 	}
-	if !taken {
-		return fmt.Errorf("%s is in use by another process", path)
-	}
-	db.lock = l
-	return nil
+	return opened, nil
 }
 
-func openGorm(readers *sql.DB) (*gorm.DB, error) {
-	return gorm.Open(sqlite.New(sqlite.Config{Conn: readers}), &gorm.Config{
+func openGorm(dialector gorm.Dialector) (*gorm.DB, error) {
+	return gorm.Open(dialector, &gorm.Config{
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
 		TranslateError:         true,
 		Logger:                 logger.Discard,
-		NamingStrategy:         schema.NamingStrategy{SingularTable: true},
+		NamingStrategy:         naming.NamingStrategy{SingularTable: true},
 	})
 }
 
 // Module returns the name of the module whose data this is.
 func (db *DB) Module() string { return db.module }
+
+// Shared tells whether other processes may have the same schema open.
+func (db *DB) Shared() bool { return db.shared }
 
 // Read returns a GORM session on the reading pool. It sees what is committed, and cannot write. Within a command it fails:
 // what the commands of the group have written would be missing; use Tx.Gorm.
@@ -137,15 +125,15 @@ func (db *DB) Read(ctx context.Context) *gorm.DB {
 	return db.orm.WithContext(reading(ctx))
 }
 
-// Query runs a query on the reading pool, prepared once for each connection, under the same rules as Read. The caller closes
+// Query runs a query, with ? for each argument, on the reading pool, prepared once for each connection, under the same rules as Read. The caller closes
 // the rows.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return db.readers.QueryContext(reading(ctx), query, args...)
+	return db.readers.QueryContext(reading(ctx), db.backend.bind(query), args...)
 }
 
 // QueryRow runs a query for at most one row, like Query; its error comes with Scan.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return db.readers.QueryRowContext(reading(ctx), query, args...)
+	return db.readers.QueryRowContext(reading(ctx), db.backend.bind(query), args...)
 }
 
 // reading refuses a read from within a command.
@@ -164,19 +152,20 @@ func (db *DB) Close() error {
 
 func (db *DB) close() error {
 	var errs []error
+	if db.peers != nil {
+		errs = append(errs, db.peers.close())
+	}
 	if db.writer != nil {
 		errs = append(errs, db.writer.close())
 	}
-	for _, pool := range []*sql.DB{db.readers, db.writers} {
-		if pool != nil {
-			errs = append(errs, pool.Close())
-		}
+	if db.readers != nil {
+		errs = append(errs, db.readers.Close())
 	}
 	if db.metrics != nil {
 		db.metrics.unregister()
 	}
-	if db.lock != nil {
-		errs = append(errs, db.lock.Unlock())
+	if db.backend != nil {
+		errs = append(errs, db.backend.close())
 	}
 	return errors.Join(errs...)
 }

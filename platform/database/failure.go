@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
 
@@ -16,6 +17,12 @@ import (
 const retryAfter = time.Second
 
 var errEnded = errors.New("database: a transaction was used after its end")
+
+// statementFailed is what a command gets that goes on after one of its statements failed. SQLite would let it, but on PostgreSQL the
+// failure ends all that can be done up to a savepoint, and commands behave alike on both.
+func statementFailed(cause error) error {
+	return fault.Internal(fmt.Errorf("the command went on after a statement had failed outside a savepoint: %w", cause), "statement_failed")
+}
 
 // translate turns a failure of the database itself (disk full, I/O, locked file, corruption) into a fault of kind Unavailable.
 // What a statement did wrong (a constraint, bad SQL) is its author's, and stays as it is.
@@ -52,6 +59,9 @@ func isFailure(err error) bool {
 func IsDuplicate(err error) bool {
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
 		return true
+	}
+	if p := (*pgconn.PgError)(nil); errors.As(err, &p) {
+		return p.Code == uniqueViolation
 	}
 	var e sqlite3.Error
 	return errors.As(err, &e) &&

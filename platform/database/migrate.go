@@ -12,12 +12,12 @@ import (
 
 // migrate brings the platform's tables and then the module's own to the newest version that this build has. Both keep their
 // version apart, so that either can grow without renumbering the other.
-func migrate(ctx context.Context, db *sql.DB, module string, migrations fs.FS) error {
+func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, module, driver string, migrations fs.FS) error {
 	for _, part := range []struct{ folder, versions string }{
-		{"platform/sqlite", "platform_version"},
-		{module + "/sqlite", "module_version"},
+		{"platform/" + driver, "platform_version"},
+		{module + "/" + driver, "module_version"},
 	} {
-		if err := migratePart(ctx, db, migrations, part.folder, part.versions); err != nil {
+		if err := migratePart(ctx, db, dialect, migrations, part.folder, part.versions); err != nil {
 			return fmt.Errorf("migrate %s: %w", part.folder, err)
 		}
 	}
@@ -25,7 +25,7 @@ func migrate(ctx context.Context, db *sql.DB, module string, migrations fs.FS) e
 }
 
 // migratePart runs the migrations of one folder. A module without tables of its own has none.
-func migratePart(ctx context.Context, db *sql.DB, migrations fs.FS, folder, versions string) error {
+func migratePart(ctx context.Context, db *sql.DB, dialect goose.Dialect, migrations fs.FS, folder, versions string) error {
 	if _, err := fs.Stat(migrations, folder); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -33,8 +33,7 @@ func migratePart(ctx context.Context, db *sql.DB, migrations fs.FS, folder, vers
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName(versions),
-		goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(dialect, db, files, goose.WithTableName(versions), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package database
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"time"
@@ -76,7 +78,8 @@ func (c *connector) pragmas() []string {
 type connection struct {
 	*sqlite3.SQLiteConn
 	connector *connector
-	failure   error
+	failure   error // the first one of the database itself
+	broken    error // the first one of a statement since the last savepoint that holds
 	open      []*rows
 	values    []driver.NamedValue
 }
@@ -137,6 +140,9 @@ func (c *connection) note(err error) error {
 		return nil
 	}
 	err = c.connector.translate(err)
+	if c.broken == nil {
+		c.broken = err
+	}
 	if c.failure == nil && isFailure(err) {
 		c.failure = err
 	}
@@ -167,8 +173,8 @@ type rows struct {
 
 func (r *rows) Next(dest []driver.Value) error {
 	err := r.SQLiteRows.Next(dest)
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
 	}
 	return r.conn.note(err)
 }

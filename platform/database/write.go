@@ -17,12 +17,13 @@ const (
 
 // command is one call of Write.
 type command struct {
-	ctx   context.Context
-	f     func(ctx context.Context, tx *Tx) error
-	state atomic.Int32
-	done  chan struct{} // receives once, when err is final
-	hooks []func()
-	err   error
+	ctx    context.Context
+	f      func(ctx context.Context, tx *Tx) error
+	state  atomic.Int32
+	done   chan struct{} // receives once, when err is final
+	hooks  []func()
+	topics []string
+	err    error
 }
 
 // Write runs f in a transaction, and returns once it is durable, with others' commands in the same commit where they wait. An
@@ -30,7 +31,8 @@ type command struct {
 //
 // f may be run twice. Its context has the caller's values, but cannot end; the caller's deadline is looked at only before f
 // begins, and then the context's error is returned, wrapped: nothing was written. After a failure of the database itself the
-// error is a fault of kind Unavailable with code database_full or database_unavailable; after a panic of f, Internal.
+// error is a fault of kind Unavailable with code database_full or database_unavailable; after a panic of f, Internal. When the connection
+// was lost while the commit ran, and what became of it could not be found out in time, it is Unknown with code database_outcome_unknown.
 func (db *DB) Write(ctx context.Context, f func(ctx context.Context, tx *Tx) error) error {
 	if InTransaction(ctx) {
 		return fault.Internal(errors.New("Write was called within a transaction"), "write_in_transaction")

@@ -2,13 +2,12 @@ package database
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,18 +22,20 @@ const (
 	maxWaiting = 1024
 )
 
+// maxAttempts bounds how often a command is run whose transaction is lost through no fault of its own.
+const maxAttempts = 3
+
 // writer runs the commands of one database. All but queue, mu and closed belong to its goroutine.
 type writer struct {
 	db      *DB
 	log     *slog.Logger
-	wal     string // path of the write-ahead log
-	session *sql.Conn
-	conn    *connection // the same connection, past database/sql
-	control [len(controlText)]driver.Stmt
+	session session
 	group   []*command
 	running *command // the one whose function is being called
-	commits int      // since the write-ahead log was last looked at
-	nextCut time.Time
+	topics  []string // the group's
+	// What the transaction with this number knows of the jobs' epochs, which nobody else changes while it lasts.
+	transaction int64
+	epoch       map[string]int64
 
 	queue   chan *command
 	stopped chan struct{}
@@ -42,62 +43,17 @@ type writer struct {
 	closed  bool
 }
 
-func startWriter(ctx context.Context, db *DB, path string, log *slog.Logger) (*writer, error) {
-	w := &writer{
-		db: db, log: log, wal: path + "-wal",
-		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
-	}
-	if err := w.connect(ctx); err != nil {
+func startWriter(ctx context.Context, db *DB) (*writer, error) {
+	session, err := db.backend.write(ctx)
+	if err != nil {
 		return nil, err
+	}
+	w := &writer{
+		db: db, log: db.log, session: session,
+		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
 	}
 	go w.loop(nil)
 	return w, nil
-}
-
-// control is a statement that steers the transaction.
-type control int
-
-const (
-	begin control = iota
-	commit
-	rollback
-	// Around each command.
-	save
-	undo
-	release
-	// Around a nested savepoint; the same name names the innermost.
-	saveInner
-	undoInner
-	releaseInner
-)
-
-var controlText = [...]string{
-	begin: "BEGIN IMMEDIATE", commit: "COMMIT", rollback: "ROLLBACK",
-	save: "SAVEPOINT command", undo: "ROLLBACK TO command", release: "RELEASE command",
-	saveInner: "SAVEPOINT nested", undoInner: "ROLLBACK TO nested", releaseInner: "RELEASE nested",
-}
-
-// connect takes the pool's only connection for good.
-func (w *writer) connect(ctx context.Context) error {
-	session, err := w.db.writers.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	w.session = session
-	return session.Raw(func(c any) error {
-		w.conn = c.(*connection)
-		for i, text := range controlText {
-			if w.control[i], err = w.conn.SQLiteConn.Prepare(text); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func (w *writer) steer(statement control) error {
-	_, err := w.control[statement].(driver.StmtExecContext).ExecContext(context.Background(), nil)
-	return w.conn.note(err)
 }
 
 // close lets the writer finish what waits.
@@ -109,11 +65,7 @@ func (w *writer) close() error {
 	}
 	w.mu.Unlock()
 	<-w.stopped
-	for _, s := range w.control {
-		s.Close()
-	}
-	// Past database/sql, whose Close would wait for ever for a result that somebody forgot to close.
-	return w.conn.Close()
+	return w.session.close()
 }
 
 // loop runs groups until the queue is closed. A command that ends its goroutine (runtime.Goexit, as testing's FailNow does)
@@ -135,13 +87,13 @@ func (w *writer) loop(interrupted *command) {
 		w.run(c)
 		clear(w.group)
 		w.group = w.group[:0]
-		w.cutLog() // Nobody waits for it but who comes now.
+		w.session.rest() // Nobody waits for it but who comes now.
 	}
 }
 
 // run executes a group, whose first command is given, in one transaction, and answers it.
 func (w *writer) run(first *command) {
-	if err := w.begin(); err != nil {
+	if err := w.session.begin(); err != nil {
 		w.refuse(first, err)
 		return
 	}
@@ -150,22 +102,29 @@ func (w *writer) run(first *command) {
 		if !c.state.CompareAndSwap(waiting, taken) {
 			continue
 		}
-		if lost := w.step(c); lost {
+		switch w.step(c) {
+		case intact:
+			w.group = append(w.group, c)
+		case cut:
+			w.group = append(w.group, c)
+			w.rerun(nil)
+			return
+		default:
 			w.rerun(c)
 			return
 		}
-		w.group = append(w.group, c)
 	}
 	if len(w.group) == 0 { // All had given up.
-		w.rollback()
+		w.session.rollback()
 		return
 	}
-	if err := w.commit(len(w.group)); err != nil {
-		if len(w.group) == 1 {
-			w.fail(w.group[0], err)
-			w.answer(w.group[0])
-			return
-		}
+	switch lost, err := w.commit(w.group); {
+	case err == nil:
+	case lost == unknown:
+		w.fail(w.group, err)
+	case lost == spoiled && len(w.group) == 1:
+		w.fail(w.group, err)
+	default:
 		w.rerun(nil)
 		return
 	}
@@ -195,48 +154,56 @@ func (w *writer) next(started time.Time) *command {
 }
 
 // step runs one command between savepoints. It reports whether the transaction is lost, with all that was done in it.
-func (w *writer) step(c *command) (lost bool) {
-	c.err, c.hooks = nil, nil
+func (w *writer) step(c *command) loss {
+	c.err, c.hooks, c.topics = nil, nil, nil
 	if err := c.ctx.Err(); err != nil {
 		c.err = notBegun(w.db.module, err)
-		return false
+		return intact
 	}
-	if err := w.steer(save); err != nil {
-		c.err = err
-		return true
+	if err := w.session.steer(save); err != nil {
+		return w.lose(c, err)
 	}
 	tx := &Tx{ctx: txContext{caller: c.ctx, db: w.db}, db: w.db, writer: w}
 	err := w.call(c, tx)
-	if left := w.conn.closeRows(); left > 0 && err == nil {
+	if left := w.session.closeRows(); left > 0 && err == nil {
 		err = fault.Internal(fmt.Errorf("the command left %d results open", left), "rows_left_open")
 	}
-	if failure := w.conn.takeFailure(); failure != nil {
+	if failed := w.session.failed(); failed != nil && err == nil {
+		err = statementFailed(failed)
+	}
+	if err == nil {
+		err = w.session.settle()
+	}
+	if failure := w.session.takeFailure(); failure != nil {
 		err = failure
 	}
-	if w.conn.AutoCommit() {
-		c.err = err
-		if !isFailure(err) {
-			c.err = unavailable(w.db.module, err)
-		}
-		return true
+	if w.session.lost() != intact {
+		return w.lose(c, err)
 	}
 	return w.finish(c, tx, err)
 }
 
+// lose records that the transaction was lost while c ran.
+func (w *writer) lose(c *command, err error) loss {
+	c.err = err
+	if !isFailure(err) {
+		c.err = unavailable(w.db.module, err)
+	}
+	return max(w.session.lost(), spoiled)
+}
+
 // finish keeps or undoes what a command wrote.
-func (w *writer) finish(c *command, tx *Tx, err error) (lost bool) {
+func (w *writer) finish(c *command, tx *Tx, err error) loss {
 	c.err = err
 	if err == nil {
-		c.hooks = tx.hooks
-	} else if failure := w.steer(undo); failure != nil {
-		c.err = failure
-		return true
+		c.hooks, c.topics = tx.hooks, tx.topics
+	} else if failure := w.session.steer(undo); failure != nil {
+		return w.lose(c, failure)
 	}
-	if failure := w.steer(release); failure != nil {
-		c.err = failure
-		return true
+	if failure := w.session.steer(release); failure != nil {
+		return w.lose(c, failure)
 	}
-	return false
+	return intact
 }
 
 // call runs a command's function, and turns a panic into an error.
@@ -257,44 +224,47 @@ func (w *writer) call(c *command, tx *Tx) (err error) {
 	return err
 }
 
-func (w *writer) begin() error {
-	if !w.conn.AutoCommit() {
-		w.rollback() // The last one did not succeed.
+// commit makes the group durable; if it cannot, nothing of it is left, unless that is unknown.
+func (w *writer) commit(group []*command) (loss, error) {
+	w.topics = w.topics[:0]
+	for _, c := range group {
+		for _, topic := range c.topics {
+			if !slices.Contains(w.topics, topic) {
+				w.topics = append(w.topics, topic)
+			}
+		}
 	}
-	_ = w.conn.takeFailure() // the last one's
-	return w.steer(begin)
-}
-
-// commit makes the group durable; if it cannot, nothing of it is left.
-func (w *writer) commit(size int) error {
 	started := time.Now()
-	err := w.steer(commit)
+	lost, err := w.session.commit(w.topics)
 	if err != nil {
-		w.rollback()
-		return err
+		if lost == unknown {
+			w.remember(group)
+		}
+		return lost, err
 	}
 	w.db.metrics.commitSeconds.Observe(time.Since(started).Seconds())
-	w.db.metrics.groupSize.Observe(float64(size))
-	w.commits++
-	return nil
+	w.db.metrics.groupSize.Observe(float64(len(group)))
+	return intact, nil
 }
 
-// rollback ends a transaction, unless SQLite has ended it already.
-func (w *writer) rollback() {
-	w.conn.closeRows()
-	if w.conn.AutoCommit() {
-		return
+// remember keeps what was to happen after a commit of unknown outcome, should it turn out to be a success.
+func (w *writer) remember(group []*command) {
+	kept := make([]*command, 0, len(group))
+	for _, c := range group {
+		kept = append(kept, &command{hooks: c.hooks, topics: c.topics})
 	}
-	if err := w.steer(rollback); err != nil {
-		w.log.Error("transaction could not be rolled back", "module", w.db.module, "error", err)
-	}
+	w.session.onceKnown(func() {
+		for _, c := range kept {
+			w.after(c)
+		}
+	})
 }
 
 // rerun answers the group after its transaction was lost, by the command at fault if that is known, which has its error
 // already. What the others saw of each other is gone, refusals included, so they run again, alone.
 func (w *writer) rerun(atFault *command) {
 	w.db.metrics.lost.Inc()
-	w.rollback()
+	w.session.rollback()
 	w.log.Warn("transaction lost, its commands run alone", "module", w.db.module, "commands", len(w.group))
 	if atFault != nil {
 		w.answer(atFault)
@@ -302,31 +272,49 @@ func (w *writer) rerun(atFault *command) {
 	for len(w.group) > 0 {
 		c := w.group[0]
 		w.group = w.group[1:]
-		w.alone(c)
+		away := w.alone(c)
 		w.answer(c)
+		if away { // None of the others would fare better, and each would wait for as long.
+			for _, other := range w.group {
+				other.err, other.hooks, other.topics = c.err, nil, nil
+				w.answer(other)
+			}
+			return
+		}
 	}
 }
 
-// alone runs a command in a transaction of its own.
-func (w *writer) alone(c *command) {
-	if err := w.begin(); err != nil {
-		c.err, c.hooks = err, nil
-		return
-	}
-	if lost := w.step(c); lost {
-		w.rollback()
-		return
-	}
-	if err := w.commit(1); err != nil {
-		w.fail(c, err)
+// alone runs a command in a transaction of its own, again if that is lost through no fault of the command. It reports whether no
+// transaction could begin.
+func (w *writer) alone(c *command) (away bool) {
+	group := []*command{c}
+	for attempt := 1; ; attempt++ {
+		if err := w.session.begin(); err != nil {
+			c.err, c.hooks, c.topics = err, nil, nil
+			return true
+		}
+		lost := w.step(c)
+		if lost == intact {
+			var err error
+			if lost, err = w.commit(group); err == nil {
+				return false
+			}
+			w.fail(group, err)
+		}
+		w.session.rollback()
+		if lost != cut || attempt == maxAttempts {
+			return false
+		}
 	}
 }
 
-// fail records that a command's commit failed; one that was refused anyhow keeps its refusal.
-func (w *writer) fail(c *command, err error) {
-	c.hooks = nil
-	if c.err == nil {
-		c.err = err
+// fail records that a group's commit failed. Who was refused alone keeps the refusal; with others, it may rest on what they wrote.
+func (w *writer) fail(group []*command, err error) {
+	for _, c := range group {
+		c.hooks, c.topics = nil, nil
+		if c.err == nil || len(group) > 1 {
+			c.err = err
+		}
 	}
 }
 
@@ -346,12 +334,28 @@ func (w *writer) refuse(first *command, err error) {
 	}
 }
 
+// epochs returns the epochs that are known in the present transaction, to be added to.
+func (w *writer) epochs() map[string]int64 {
+	if now := w.session.transaction(); now != w.transaction || w.epoch == nil {
+		w.transaction, w.epoch = now, map[string]int64{}
+	}
+	return w.epoch
+}
+
 // answer runs what was to happen after the commit, and lets the caller go on.
 func (w *writer) answer(c *command) {
+	w.after(c)
+	c.done <- struct{}{}
+}
+
+// after runs what was to happen after the commit.
+func (w *writer) after(c *command) {
 	for _, hook := range c.hooks {
 		w.runHook(hook)
 	}
-	c.done <- struct{}{}
+	for _, topic := range c.topics {
+		w.runHook(func() { w.db.notices.own(topic) })
+	}
 }
 
 func (w *writer) runHook(hook func()) {
