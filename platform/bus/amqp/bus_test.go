@@ -82,7 +82,9 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestWatermill runs Watermill's own suite. Its ordering test wants one order for each payload, so that is the key.
+// TestWatermill runs Watermill's own suite. Its ordering test wants one order for each payload, so that is the key. Its TestReconnect is
+// left out, since it races with itself: it compares what was received with a slice that another goroutine still appends to. What it is
+// about, TestNothingIsLostOrOutOfOrderWhenTheBrokerRestarts covers.
 func TestWatermill(t *testing.T) {
 	broker(t)
 	seen := &topology{groups: map[string]map[string]bool{}}
@@ -96,9 +98,6 @@ func TestWatermill(t *testing.T) {
 		return b.Publisher(), recorder{sub, group, seen}
 	}
 	features := tests.Features{ConsumerGroups: true, GuaranteedOrder: true, Persistent: true}
-	if command := os.Getenv("KERF_TEST_AMQP_RESTART"); command != "" {
-		features.RestartServiceCommand = []string{"sh", "-c", command}
-	}
 	tests.TestPubSub(t, features,
 		func(t *testing.T) (message.Publisher, message.Subscriber) { return inGroup(t, "suite") },
 		inGroup,
