@@ -46,7 +46,10 @@ func (s *system) compose() error {
 		return notifications.New(m.db, m.queue, s.clock, consumersService, m.log)
 	})
 	here(s, "tracking", func(m *member) *tracking.Module {
-		return tracking.New(m.db, s.clock, s.everybody(), m.log)
+		return tracking.New(m.db, s.clock, s.everybody(), tracking.Logs{
+			Orders: s.platforms["orders"], Kitchen: s.platforms["kitchen"],
+			Delivery: s.platforms["delivery"], Accounting: s.platforms["accounting"],
+		}, m.log)
 	})
 	if s.cfg.Has("gateway") {
 		gateway.New(gateway.Config{

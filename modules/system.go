@@ -1,30 +1,31 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
-	"time"
+	"path/filepath"
 
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/labstack/echo/v4"
+	"go.opentelemetry.io/otel/trace"
 
 	"kerf/migrations"
-	"kerf/platform/audit"
 	"kerf/platform/bus"
+	"kerf/platform/bus/amqp"
+	"kerf/platform/bus/kafka"
+	"kerf/platform/bus/memory"
 	"kerf/platform/clock"
 	"kerf/platform/config"
 	"kerf/platform/database"
 	"kerf/platform/identity"
-	"kerf/platform/inbox"
-	"kerf/platform/outbox"
 	"kerf/platform/placement"
 	"kerf/platform/platformpb"
 	"kerf/platform/process"
+	"kerf/platform/rpc"
 	"kerf/platform/telemetry"
 	"kerf/platform/web"
-	"kerf/platform/work"
 )
 
 // system is what the modules of one process stand on.
@@ -34,6 +35,9 @@ type system struct {
 	clock   *clock.Clock
 	keys    *identity.Keys
 	group   *process.Group
+	tls     *rpc.TLS // nil without
+	remotes map[string]*rpc.Client
+	server  *rpc.Server
 	seams   *placement.Seams
 	bus     bus.Bus
 	router  *message.Router
@@ -47,22 +51,30 @@ type system struct {
 	failed    error // the first module that could not take part
 }
 
-// member is what the platform keeps for one module.
-type member struct {
-	db     *database.DB
-	events *outbox.Outbox
-	queue  *work.Queue
-	log    *slog.Logger
+// newSystem makes what the modules stand on, and adds to group what of it has to be stopped after them.
+func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, group *process.Group, version string) (*system, error) {
+	s := &system{cfg: cfg, tel: tel, group: group, version: version,
+		platforms: map[string]platformpb.PlatformService{}, remotes: map[string]*rpc.Client{}, dbs: map[string]*database.DB{}}
+	// The schemas come first: who has their locks may write to the rest of the folder.
+	for _, step := range []func(context.Context) error{s.openSchemas, s.openFolder, s.openSeams, s.openBus} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.edge = web.New(web.Config{
+		Verifier: identity.NewVerifier(s.keys, s.tokens()), Log: tel.Log, Registry: tel.Metrics, Tracer: s.tracer(),
+	})
+	return s, nil
 }
 
-// open opens the schemas of the modules that are here, and so makes sure that no other process has those that are files.
-func (s *system) open(ctx context.Context) error {
+// openSchemas opens the schemas of the modules that are here, and so makes sure that no other process has those that are files.
+func (s *system) openSchemas(ctx context.Context) error {
 	for _, name := range stateful {
 		if !s.cfg.Has(name) {
 			continue
 		}
 		schema := s.cfg.Schema(name)
-		db, err := database.Open(ctx, name, database.Config{Driver: schema.Driver, Dir: schema.Dir},
+		db, err := database.Open(ctx, name, database.Config{Driver: schema.Driver, Dir: schema.Dir, DSN: schema.DSN, Pool: schema.Pool},
 			migrations.FS, s.tel.Log, s.tel.Metrics)
 		if err != nil {
 			return err
@@ -73,126 +85,115 @@ func (s *system) open(ctx context.Context) error {
 	return nil
 }
 
-// here makes a module that is placed in this process and has it take part, or returns nil: its callers reach it elsewhere then. A module that
-// cannot take part is told of at the end of compose.
-func here[M any](s *system, name string, construct func(*member) *M) *M {
-	if !s.cfg.Has(name) {
-		s.platforms[name] = platformpb.PlacePlatformService(s.seams.To(name), nil)
-		return nil
-	}
-	m := s.member(name)
-	module := construct(m)
-	if err := s.join(name, m, module); err != nil && s.failed == nil {
-		s.failed = err
-	}
-	return module
-}
-
-// everybody returns a subscriber without a group, who hears all that is published while it listens.
-func (s *system) everybody() message.Subscriber {
-	subscriber, err := s.bus.Subscriber("")
-	if err != nil && s.failed == nil {
-		s.failed = fmt.Errorf("hearing couriers: %w", err)
-	}
-	return subscriber
-}
-
-// member returns a module's schema, with the outbox and the due work in it.
-func (s *system) member(name string) *member {
-	log, db := s.tel.Log.With("module", name), s.dbs[name]
-	return &member{
-		db: db, log: log,
-		events: outbox.New(db, name, s.clock),
-		queue:  work.New(db, s.clock, work.Config{}, s.tel.Log, s.tel.Metrics),
-	}
-}
-
-// What a module may have beside the service of its contract.
-type (
-	listens interface{ Subscriptions() []inbox.Subscription }
-	routes  interface{ Routes(*echo.Echo) }
-	audits  interface {
-		Audit(context.Context) (map[string]int64, error)
-	}
-	runs interface{ Run(context.Context) error }
-)
-
-// join has a module take part in the process: its events are published, its messages brought, its work done, its routes served.
-func (s *system) join(name string, m *member, module any) error {
-	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{}, s.tel.Log, s.tel.Metrics)
-	s.group.Add(
-		process.Component{Name: "relay " + name, Run: relay.Run},
-		process.Component{Name: "work " + name, Run: m.queue.Run},
-	)
-	listener, err := s.listen(name, m, module)
-	if err != nil {
+// openFolder reads what processes share: the domain clock, and the keys that sign tokens.
+func (s *system) openFolder(context.Context) (err error) {
+	if s.clock, err = clock.Open(cmp.Or(s.cfg.Clock.File, filepath.Join(s.cfg.Data, "clock.json")), s.cfg.Speed); err != nil {
 		return err
 	}
-	var counters func(context.Context) (map[string]int64, error)
-	if a, ok := module.(audits); ok {
-		counters = a.Audit
+	s.keys, err = identity.OpenKeys(s.cfg.KeysDir(), identity.KeysConfig{})
+	return err
+}
+
+// openSeams makes what modules of this process call others through, and are called through by those.
+func (s *system) openSeams(context.Context) (err error) {
+	if t := s.cfg.Internal.TLS; t.On() {
+		if s.tls, err = rpc.LoadTLS(t.Cert, t.Key, t.CA, s.tel.Log); err != nil {
+			return err
+		}
 	}
-	s.platforms[name] = platformpb.PlacePlatformService(s.seams.To(name), audit.New(audit.Parts{
-		Module: name, Outbox: m.events, Listener: listener, Work: m.queue, Counters: counters,
-	}))
-	if r, ok := module.(runs); ok {
-		s.group.Add(process.Component{Name: name, Run: r.Run})
+	for _, name := range Names {
+		addresses := s.cfg.Remotes[name]
+		if s.cfg.Has(name) || len(addresses) == 0 {
+			continue
+		}
+		client, err := rpc.NewClient(rpc.ClientConfig{
+			Module: name, Addresses: addresses, Protocol: rpc.Protocol(s.cfg.Internal.Protocol), Policy: s.cfg.Calls.For(name), TLS: s.tls,
+			Log: s.tel.Log, Registry: s.tel.Metrics,
+		})
+		if err != nil {
+			return fmt.Errorf("reaching %s: %w", name, err)
+		}
+		s.remotes[name] = client
+		s.group.Add(process.Component{Name: "client of " + name, Stop: func(context.Context) error { return client.Close() }})
 	}
-	if r, ok := module.(routes); ok {
-		r.Routes(s.edge.Echo)
+	s.server = rpc.NewServer(rpc.ServerConfig{
+		Log: s.tel.Log, Registry: s.tel.Metrics, Tracer: s.tracer(), Allow: mayCall, SpeaksForUsers: speaksForUsers,
+	})
+	if s.seams, err = placement.New(placement.Config{
+		Mode: placement.Mode(s.cfg.Placement), Log: s.tel.Log, Registry: s.tel.Metrics, Tracer: s.tracer(), InTransaction: database.InTransaction,
+		Here: s.cfg.Has, Remotes: s.remotes, Server: s.server,
+	}); err != nil {
+		return err
+	}
+	s.group.Add(process.Component{Name: "seams", Stop: func(context.Context) error { return s.seams.Close() }})
+	return nil
+}
+
+// openBus makes the bus that carries events, and what brings them to the modules that are here.
+func (s *system) openBus(context.Context) (err error) {
+	if s.bus, err = s.newBus(); err != nil {
+		return fmt.Errorf("bus %s: %w", s.cfg.Bus.Driver, err)
+	}
+	s.group.Add(process.Component{Name: "bus", Stop: func(context.Context) error { return s.bus.Close() }})
+	if s.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: s.cfg.Drain}, routerLog(s.tel.Log)); err != nil {
+		return fmt.Errorf("message router: %w", err)
 	}
 	return nil
 }
 
-// listen subscribes a module. Its group is known to the bus when this returns, before anything is published.
-func (s *system) listen(name string, m *member, module any) (*inbox.Listener, error) {
-	var subscriptions []inbox.Subscription
-	if l, ok := module.(listens); ok {
-		subscriptions = l.Subscriptions()
-	}
-	if err := requireKnown(name, subscriptions); err != nil {
+func (s *system) newBus() (bus.Bus, error) {
+	c := s.cfg.Bus
+	security, err := c.TLS.Load()
+	if err != nil {
 		return nil, err
 	}
-	listener := inbox.NewListener(name, m.db, subscriptions, inbox.Config{Tracer: s.tracer()}, s.clock, s.tel.Log, s.tel.Metrics)
-	subscriber, err := s.bus.Subscriber(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot hear: %w", name, err)
+	if !c.TLS.Enabled {
+		security = nil
 	}
-	return listener, listener.AddTo(s.router, subscriber)
+	switch c.Driver {
+	case "kafka":
+		return kafka.New(kafka.Config{
+			Brokers: c.Brokers, Replication: c.Replication, TLS: security,
+			SASL: kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password},
+		}, s.tel.Log, s.tel.Metrics)
+	case "amqp":
+		return amqp.New(amqp.Config{URL: c.URL, Groups: groups(), TLS: security}, s.tel.Log, s.tel.Metrics)
+	default:
+		return memory.New(memory.Config{Duplicate: s.cfg.Placement == string(placement.Wire)}), nil
+	}
 }
 
-// requireKnown returns an error unless a module subscribes to just what the table says: who publishes elsewhere goes by the table.
-func requireKnown(name string, subscriptions []inbox.Subscription) error {
-	var subscribed []string
-	for _, subscription := range subscriptions {
-		subscribed = append(subscribed, subscription.Module)
+// routerLog takes what Watermill tells of its own workings for debugging. Of each message it tells twice, which costs even where nobody
+// listens.
+func routerLog(log *slog.Logger) watermill.LoggerAdapter {
+	adapter := watermill.NewSlogLoggerWithLevelMapping(log, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
+	if log.Enabled(context.Background(), slog.LevelDebug) {
+		return adapter
 	}
-	if !slices.Equal(slices.Sorted(slices.Values(subscribed)), slices.Sorted(slices.Values(hears[name]))) {
-		return fmt.Errorf("%s subscribes to %s, and the table of who hears whom says %s", name, list(subscribed), list(hears[name]))
-	}
-	return nil
+	return faultsOnly{adapter}
 }
 
-// pruneEvery is how often stored answers are looked through for old ones.
-const pruneEvery = time.Hour
+// faultsOnly passes on errors.
+type faultsOnly struct{ watermill.LoggerAdapter }
 
-// readHeaderTimeout bounds how long a client may take to say what it wants.
-const readHeaderTimeout = 5 * time.Second
+func (faultsOnly) Info(string, watermill.LogFields)  {}
+func (faultsOnly) Debug(string, watermill.LogFields) {}
+func (faultsOnly) Trace(string, watermill.LogFields) {}
 
-// prune deletes the stored answers to requests that are too old to be repeated.
-func (s *system) prune(ctx context.Context) error {
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
-	for {
-		for _, db := range s.dbs {
-			if _, err := web.Prune(ctx, db, s.clock.Wall()); err != nil && ctx.Err() == nil {
-				s.tel.Log.Error("old answers could not be deleted", "module", db.Module(), "error", err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+func (l faultsOnly) With(fields watermill.LogFields) watermill.LoggerAdapter {
+	return faultsOnly{l.LoggerAdapter.With(fields)}
+}
+
+func (s *system) tracer() trace.Tracer { return s.tel.Provider.Tracer("kerf") }
+
+func (s *system) tokens() identity.TokenConfig {
+	return identity.TokenConfig{Issuer: s.cfg.Identity.Issuer, Audience: s.cfg.Identity.Audience}
+}
+
+// issuer is nil where tokens come from elsewhere.
+func (s *system) issuer() *identity.Issuer {
+	if !s.cfg.Identity.LocalIssuer {
+		return nil
 	}
+	return identity.NewIssuer(s.keys, s.tokens())
 }

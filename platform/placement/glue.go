@@ -16,14 +16,18 @@ type Site[S any] struct {
 	caller  rpc.Caller // elsewhere, or over the wire
 }
 
-// At returns where the service of the seam's module is: service itself, or what is at the other end of the wire. Of a module that is
-// in another process service may be nil.
+// At returns where the service of the seam's module is: service itself, which is served to other processes then, or what is at the other
+// end of the wire. Of a module that is in another process service may be nil.
 func At[S any](seam *Seam, service S, register func(grpc.ServiceRegistrar, S)) Site[S] {
 	site := Site[S]{seam: seam, mode: seam.mode(), service: service}
-	switch site.mode {
-	case remote:
-		site.caller = seam.seams.config.Remotes[seam.module]
-	case Wire:
+	if site.mode == remote {
+		site.caller = seam.remote()
+		return site
+	}
+	if server := seam.seams.config.Server; server != nil {
+		register(server.For(seam.module), service)
+	}
+	if site.mode == Wire {
 		site.caller = seam.loopback(func(s grpc.ServiceRegistrar) { register(s, service) })
 	}
 	return site

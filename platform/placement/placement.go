@@ -53,9 +53,13 @@ type Config struct {
 	// InTransaction tells whether a context is that of an open transaction, as database.InTransaction does. Calls with such a context
 	// are refused. Nil is for processes without a database.
 	InTransaction func(context.Context) bool
+	// Here tells which modules are in this process; nil says all but the Remotes.
+	Here func(module string) bool
 	// Remotes are the modules that other processes have, each with the client that calls it. Whoever made the clients closes them, after
-	// the seams.
+	// the seams. A module that is neither here nor a remote cannot be called.
 	Remotes map[string]*rpc.Client
+	// Server serves the modules of this process to others; nil serves nothing.
+	Server *rpc.Server
 }
 
 // Seams are the places at which this process can be cut, one per module that is called.
@@ -129,10 +133,19 @@ type Seam struct {
 }
 
 func (s *Seam) mode() Mode {
-	if s.seams.config.Remotes[s.module] != nil {
+	here := s.seams.config.Here
+	if here != nil && !here(s.module) || here == nil && s.seams.config.Remotes[s.module] != nil {
 		return remote
 	}
 	return s.seams.config.Mode
+}
+
+// remote returns what calls the module in its process.
+func (s *Seam) remote() rpc.Caller {
+	if client := s.seams.config.Remotes[s.module]; client != nil {
+		return client
+	}
+	return broken{fault.Unavailable(0, "unreachable", "no address of %s is known here", s.module)}
 }
 
 // loopback serves a module's service on a port of its own and returns what calls it there. A failure shows in each call.
@@ -140,7 +153,7 @@ func (s *Seam) loopback(register func(grpc.ServiceRegistrar)) rpc.Caller {
 	client, err := s.seams.loopback(s.module, register)
 	if err != nil {
 		s.seams.config.Log.Error("no loopback for mode wire", "module", s.module, "error", err)
-		return broken{err}
+		return broken{fault.Internal(err, "no_loopback")}
 	}
 	return client
 }
@@ -171,11 +184,9 @@ func (s *Seams) loopback(module string, register func(grpc.ServiceRegistrar)) (*
 }
 
 // broken is a client that was never made.
-type broken struct{ err error }
+type broken struct{ why *fault.Error }
 
-func (b broken) Call(context.Context, rpc.Operation, proto.Message, proto.Message) error {
-	return fault.Internal(b.err, "no_loopback")
-}
+func (b broken) Call(context.Context, rpc.Operation, proto.Message, proto.Message) error { return b.why }
 
 // message is a pointer to a generated message.
 type message interface {
