@@ -28,6 +28,8 @@ type Driver struct {
 	Open func(t *testing.T, o Options) bus.Bus
 	// Bounded says that publishers wait when a partition is full.
 	Bounded bool
+	// Restart ends the broker as a crash would and returns when it answers again, with its data; nil if there is none to end.
+	Restart func(t *testing.T)
 	// Patience is how long anything may take; 10 s if zero.
 	Patience time.Duration
 }
@@ -47,10 +49,14 @@ func Run(t *testing.T, d Driver) {
 		{"a nacked message comes again before later ones", redelivery},
 		{"nothing is delivered before the last message is acked", inFlight},
 		{"what a member leaves unacked goes to another", handover},
+		{"a group goes on where its last member stopped", resumption},
+		{"order per key is kept while members come and go", comingAndGoing},
+		{"a message that is refused again and again holds up no other partition", poison},
 		{"a full bus makes publishers wait and drops nothing", backPressure},
 		{"a subscriber without a group hears all and holds up nobody", groupless},
 		{"a message is settled when every group has acked it", settling},
 		{"closing under load ends everything", closing},
+		{"a restart of the broker loses nothing and keeps order per key", restart},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, d) })
 	}

@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,41 +46,56 @@ func TestMain(m *testing.M) {
 
 // broker is where a suite runs.
 type broker struct {
-	name    string
 	address string
-	// kill ends the broker as a power switch would and starts it again with its data; nil if that cannot be done.
-	kill func() error
+	// restart is a command that ends the broker as a crash would and starts it again with its data; nil if there is none. It need not
+	// wait until the broker answers.
+	restart []string
 }
 
-// kfakeProcess starts kfake as a process of its own.
+// kill restarts the broker and waits until it answers.
+func (b *broker) kill(t *testing.T) {
+	if out, err := exec.Command(b.restart[0], b.restart[1:]...).CombinedOutput(); err != nil {
+		t.Errorf("%v: %v: %s", b.restart, err, out)
+	}
+	if err := answers(b.address); err != nil {
+		t.Error(err)
+	}
+}
+
+// kfakeProcess starts kfake as a process of its own, which is started again whenever it dies.
 func kfakeProcess(t testing.TB) *broker {
 	t.Helper()
 	address, dir := freeAddress(t), t.TempDir()
-	var process *exec.Cmd
-	start := func() error {
-		process = exec.Command(os.Args[0])
-		process.Env = append(os.Environ(), asKfake+"="+address+" "+dir)
-		process.Stderr = os.Stderr
-		if _, err := process.StdinPipe(); err != nil {
-			return err
+	pid := filepath.Join(t.TempDir(), "pid")
+	ctx, cancel := context.WithCancel(context.Background())
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		for ctx.Err() == nil {
+			process := exec.CommandContext(ctx, os.Args[0])
+			process.Env = append(os.Environ(), asKfake+"="+address+" "+dir)
+			process.Stderr = os.Stderr
+			_, err := process.StdinPipe()
+			if err == nil {
+				err = process.Start()
+			}
+			if err == nil {
+				err = os.WriteFile(pid, []byte(strconv.Itoa(process.Process.Pid)), 0o600)
+			}
+			if err != nil {
+				t.Errorf("start kfake: %v", err)
+				return
+			}
+			_ = process.Wait() // it was killed
 		}
-		if err := process.Start(); err != nil {
-			return err
-		}
-		return answers(address)
-	}
-	kill := func() {
-		_ = process.Process.Kill()
-		_ = process.Wait()
-	}
-	if err := start(); err != nil {
+	})
+	t.Cleanup(func() {
+		cancel()
+		keeping.Wait()
+	})
+	if err := answers(address); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(kill)
-	return &broker{"kfake", address, func() error {
-		kill()
-		return start()
-	}}
+	return &broker{address, []string{"sh", "-c", "kill -9 $(cat " + pid + ")"}}
 }
 
 // apacheKafka is the broker that the environment names.
@@ -87,16 +105,9 @@ func apacheKafka(t testing.TB) *broker {
 	if address == "" {
 		t.Skip("KERF_TEST_KAFKA is not set: it takes the host:port of an Apache Kafka (deploy/kafka/fetch fetches one)")
 	}
-	b := &broker{name: "Apache Kafka", address: address}
+	b := &broker{address: address}
 	if command := os.Getenv("KERF_TEST_KAFKA_RESTART"); command != "" {
-		b.kill = func() error {
-			cmd := exec.Command("bash", "-c", command)
-			cmd.Stderr = os.Stderr
-			if err := cmd.Run(); err != nil {
-				return fmt.Errorf("%s: %w", command, err)
-			}
-			return answers(address)
-		}
+		b.restart = []string{"bash", "-c", command}
 	}
 	return b
 }
