@@ -120,4 +120,3 @@ func listen(t *testing.T, handle func(context.Context, *database.Tx, bus.Meta, *
 	}
 	return publish, parked
 }
-

@@ -47,6 +47,9 @@ type Bus struct {
 	out, in *link
 	pool    *pool
 
+	prepare sync.Once
+	workers sync.WaitGroup
+
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
 }
@@ -75,8 +78,10 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Bus, error) 
 	return b, nil
 }
 
-// Publisher implements bus.Bus.
+// Publisher implements bus.Bus. With the first one the bus begins to make all groups' queues, without waiting for what is published: a
+// RabbitMQ that is killed forgets queues, with what is in them, that were made less than two or three seconds before.
 func (b *Bus) Publisher() message.Publisher {
+	b.prepare.Do(func() { b.workers.Go(b.pool.prepare) })
 	p := &publisher{bus: b}
 	p.closing, p.close = context.WithCancel(b.closing)
 	return p
@@ -124,6 +129,7 @@ func (b *Bus) Close() error {
 	b.in.end()
 	b.out.end()
 	<-ended
+	b.workers.Wait()
 	return nil
 }
 

@@ -7,6 +7,10 @@
 //
 // A publisher declares the queues of every group of Config.Groups before it publishes, sends persistent messages that must find a
 // queue (mandatory), and returns when the broker has confirmed them. So what is published reaches groups that have not started yet.
+// That holds for a broker that is killed, too, but for one thing: RabbitMQ writes down which queues there are only within seconds, so one
+// that is killed at once after its first start with Kerf forgets queues, and confirmed messages with them. The bus makes all queues when
+// it starts, not when they are needed, so that this moment is as early as possible.
+//
 // A subscriber without a group has a queue of its own that goes when it does.
 //
 // What the exchanges and queues are and how a message looks is watermill-amqp's: its programs can read and write here. Its publisher and

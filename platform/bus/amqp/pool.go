@@ -88,6 +88,24 @@ func (p *pool) keep(o *outlet) bool {
 	return true
 }
 
+// prepare declares all topics that groups hear, as soon as the broker can be reached. Publish declares what it needs all the same.
+func (p *pool) prepare() {
+	for failures := 0; p.bus.closing.Err() == nil; {
+		o, err := p.take(p.bus.closing)
+		if err == nil {
+			for topic := range p.bus.cfg.Groups {
+				err = errors.Join(err, p.declare(o, topic))
+			}
+			p.put(o)
+		}
+		if err == nil || refuses(err) {
+			return
+		}
+		failures++
+		sleep(p.bus.closing, pauseAfter(failures))
+	}
+}
+
 // declare makes sure that every group that hears the topic has its queues, once for each connection.
 func (p *pool) declare(o *outlet, topic string) error {
 	p.mu.Lock()

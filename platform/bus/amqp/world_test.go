@@ -66,17 +66,23 @@ func await(t *testing.T, what string, done <-chan struct{}) {
 
 // publishAll publishes n events of the key, and each again until that succeeds.
 func publishAll(t *testing.T, p message.Publisher, topic, key string, n int) {
-	deadline := time.Now().Add(patience)
+	t.Helper()
 	for i := 1; i <= n; i++ {
-		for {
-			err := p.Publish(topic, event(key, i))
-			if err == nil {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Errorf("publishers do not recover: %v", err)
-				return
-			}
+		publishSurely(t, p, topic, event(key, i))
+	}
+}
+
+// publishSurely publishes a message, again until that succeeds.
+func publishSurely(t *testing.T, p message.Publisher, topic string, msg *message.Message) {
+	deadline := time.Now().Add(patience)
+	for {
+		err := p.Publish(topic, msg)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("publishers do not recover: %v", err)
+			return
 		}
 	}
 }
@@ -85,37 +91,29 @@ func publishAll(t *testing.T, p message.Publisher, topic, key string, n int) {
 type ledger struct {
 	mu   sync.Mutex
 	more *sync.Cond
-	last map[string]int64
-	left int
-	done chan struct{}
+	last map[string]int
+	all  int
 }
 
-func newLedger(events int) *ledger {
-	l := &ledger{last: map[string]int64{}, left: events, done: make(chan struct{})}
+func newLedger() *ledger {
+	l := &ledger{last: map[string]int{}}
 	l.more = sync.NewCond(&l.mu)
 	return l
 }
 
-// flow waits until so many events were heard, or all.
-func (l *ledger) flow(t *testing.T, events int) {
-	flowed := make(chan struct{})
+// await waits until so many events were heard.
+func (l *ledger) await(t *testing.T, events int) {
+	t.Helper()
+	heard := make(chan struct{})
 	go func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for l.left > 0 && l.heard() < events {
+		for l.all < events {
 			l.more.Wait()
 		}
-		close(flowed)
+		close(heard)
 	}()
-	await(t, "events flow", flowed)
-}
-
-func (l *ledger) heard() int {
-	n := 0
-	for _, last := range l.last {
-		n += int(last)
-	}
-	return n
+	await(t, fmt.Sprintf("%d events are heard", events), heard)
 }
 
 func (l *ledger) hear(t *testing.T, messages <-chan *message.Message) {
@@ -126,13 +124,11 @@ func (l *ledger) hear(t *testing.T, messages <-chan *message.Message) {
 		}
 		l.mu.Lock()
 		switch last := l.last[meta.Key]; {
-		case meta.Sequence == last+1:
+		case int(meta.Sequence) == last+1:
 			l.last[meta.Key]++
+			l.all++
 			l.more.Broadcast()
-			if l.left--; l.left == 0 {
-				close(l.done)
-			}
-		case meta.Sequence > last:
+		case int(meta.Sequence) > last:
 			t.Errorf("%s: %d came after %d", meta.Key, meta.Sequence, last)
 		}
 		l.mu.Unlock()
@@ -140,28 +136,47 @@ func (l *ledger) hear(t *testing.T, messages <-chan *message.Message) {
 	}
 }
 
-// traffic publishes events of several keys, and hears them in two groups, until disturb has returned and everything was heard.
-// disturb is given what waits until so many events were heard.
-func traffic(t *testing.T, b *amqp.Bus, topic string, perKey int, disturb func(flow func(events int))) {
+// traffic publishes events of several keys, and hears them in two groups of two members, until disturb has returned; then all that was
+// published must be heard. disturb is given what waits until so many more events were heard.
+func traffic(t *testing.T, b *amqp.Bus, topic string, disturb func(flow func(events int))) {
 	const keys = 8
 	var hearing, publishing sync.WaitGroup
 	defer hearing.Wait()
 	defer b.Close()
-	var ledgers []*ledger
-	for _, group := range []string{"a", "b"} {
-		l := newLedger(keys * perKey)
-		ledgers = append(ledgers, l)
+	ledgers := map[string]*ledger{"a": newLedger(), "b": newLedger()}
+	for group, l := range ledgers {
 		for range 2 {
 			messages, _ := subscribe(t, b, group, topic)
 			hearing.Go(func() { l.hear(t, messages) })
 		}
 	}
+	stop, published := make(chan struct{}), make([]int, keys)
 	for k := range keys {
-		publishing.Go(func() { publishAll(t, b.Publisher(), topic, fmt.Sprint("key-", k), perKey) })
+		publishing.Go(func() {
+			publisher := b.Publisher()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				published[k]++
+				publishSurely(t, publisher, topic, event(fmt.Sprint("key-", k), published[k]))
+			}
+		})
 	}
-	disturb(func(events int) { ledgers[0].flow(t, events) })
+	heard := 0
+	disturb(func(events int) {
+		heard += events
+		ledgers["a"].await(t, heard)
+	})
+	close(stop)
 	publishing.Wait()
+	all := 0
+	for _, n := range published {
+		all += n
+	}
 	for _, l := range ledgers {
-		await(t, "each group has heard everything", l.done)
+		l.await(t, all)
 	}
 }
