@@ -18,15 +18,16 @@ import (
 // envelope is what Connect carries for us. Connect wants message types at compile time, and one that is decoded only where its type
 // is known serves all operations.
 type envelope struct {
-	// message is what is to be sent.
+	// message is to be sent, unless bytes are.
 	message proto.Message
-	// received is what arrived, and codec that by which it can be read.
-	received []byte
-	codec    *codec
+	// bytes are a message as it arrived, or as it is to be sent.
+	bytes []byte
+	// codec is that by which a message arrived.
+	codec *codec
 }
 
 // open reads what arrived.
-func (e *envelope) open(into any) error { return e.codec.unmarshal(e.received, into.(proto.Message)) }
+func (e *envelope) open(into any) error { return e.codec.unmarshal(e.bytes, into.(proto.Message)) }
 
 // codec is one of Connect's content types.
 type codec struct {
@@ -44,6 +45,9 @@ func (c *codec) Marshal(message any) ([]byte, error) {
 	if !ok {
 		return nil, errNoEnvelope
 	}
+	if e.message == nil {
+		return e.bytes, nil
+	}
 	return c.marshal(e.message)
 }
 
@@ -53,7 +57,7 @@ func (c *codec) Unmarshal(data []byte, message any) error {
 	if !ok {
 		return errNoEnvelope
 	}
-	e.received, e.codec = slices.Clone(data), c
+	e.bytes, e.codec = slices.Clone(data), c
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"kerf/platform/fault"
@@ -37,7 +38,15 @@ func scheme(secured bool) string {
 }
 
 func (l *connectLink) call(ctx context.Context, operation Operation, beside []string, req, res proto.Message) (*fault.Error, bool) {
-	request := connect.NewRequest(&envelope{message: req})
+	// Not left to Connect: where it cannot marshal a request, or may not send it, it sends an empty one.
+	bytes, err := l.codec.marshal(req)
+	if err != nil {
+		return fault.Internal(err, "marshal"), false
+	}
+	if len(bytes) > maxMessageSize {
+		return transportFault(codes.ResourceExhausted, nil), false
+	}
+	request := connect.NewRequest(&envelope{bytes: bytes})
 	for i := 0; i < len(beside); i += 2 {
 		request.Header().Set(beside[i], beside[i+1])
 	}
@@ -55,7 +64,7 @@ func (l *connectLink) client(path string) *connect.Client[envelope, envelope] {
 	c, _ := l.clients.LoadOrStore(path, connect.NewClient[envelope, envelope](l.web, l.base+path,
 		connect.WithCodec(l.codec),
 		connect.WithAcceptCompression("gzip", nil, nil),
-		connect.WithReadMaxBytes(maxMessageSize), connect.WithSendMaxBytes(maxMessageSize)))
+		connect.WithReadMaxBytes(maxMessageSize)))
 	return c.(*connect.Client[envelope, envelope])
 }
 
