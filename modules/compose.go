@@ -12,11 +12,13 @@ import (
 	"kerf/modules/kitchen"
 	"kerf/modules/kitchen/kitchenapi"
 	"kerf/modules/notifications"
+	"kerf/modules/notifications/notificationsapi"
 	"kerf/modules/orders"
 	"kerf/modules/orders/ordersapi"
 	"kerf/modules/restaurants"
 	"kerf/modules/restaurants/restaurantsapi"
 	"kerf/modules/tracking"
+	"kerf/modules/tracking/trackingapi"
 )
 
 // compose makes the modules that are here, in the order of their dependencies, and has them take part in the process. Each is placed in one
@@ -54,9 +56,16 @@ func (s *system) compose() error {
 	if s.cfg.Has("gateway") {
 		gateway.New(gateway.Config{
 			Orders: ordersService, Kitchen: kitchenService, Delivery: deliveryService, Accounting: accountingService,
-			Platforms: s.platforms, Keys: s.keys, Issuer: s.issuer(), Clock: s.clock,
+			Platforms: s.platforms, Remotes: s.elsewhere(prefixes), Keys: s.keys, Issuer: s.issuer(), Clock: s.clock,
 			Internal: s.internal, Version: s.version,
 		}).Routes(s.edge.Echo)
 	}
 	return s.failed
+}
+
+// prefixes are the paths of the public API that each module serves.
+var prefixes = map[string][]string{
+	"consumers": consumersapi.Prefixes, "restaurants": restaurantsapi.Prefixes, "kitchen": kitchenapi.Prefixes,
+	"accounting": accountingapi.Prefixes, "delivery": deliveryapi.Prefixes, "orders": ordersapi.Prefixes,
+	"notifications": notificationsapi.Prefixes, "tracking": trackingapi.Prefixes,
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/labstack/echo/v4"
 
+	"kerf/modules/gateway"
 	"kerf/platform/audit"
 	"kerf/platform/bus"
 	"kerf/platform/database"
@@ -42,6 +43,17 @@ func here[M any](s *system, name string, construct func(*member) *M) *M {
 		s.failed = err
 	}
 	return module
+}
+
+// elsewhere returns the modules that other processes have, with the paths that the gateway passes on to them.
+func (s *system) elsewhere(prefixes map[string][]string) []gateway.Remote {
+	var remotes []gateway.Remote
+	for _, name := range stateful {
+		if client := s.remotes[name]; client != nil {
+			remotes = append(remotes, gateway.Remote{Prefixes: prefixes[name], Transport: client.Transport()})
+		}
+	}
+	return remotes
 }
 
 // everybody returns a subscriber without a group, who hears all that is published while it listens.

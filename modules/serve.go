@@ -132,6 +132,6 @@ func (s *system) internally(listener net.Listener, health *process.Health) rpc.I
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("/", s.edge.Echo)
+	mux.Handle("/", s.edge)
 	return rpc.Internal{Listener: listener, Server: s.server, HTTP: mux, TLS: s.tls, Drain: s.edge.Drain, Grace: s.cfg.Drain / 2, Log: s.tel.Log}
 }

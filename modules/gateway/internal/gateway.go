@@ -27,7 +27,9 @@ type Config struct {
 	Accounting payments
 	// Platforms are the modules' audits and parked messages, by the name of the module.
 	Platforms map[string]platformpb.PlatformService
-	Keys      *identity.Keys
+	// Remotes are the modules whose public operations other processes serve.
+	Remotes []Remote
+	Keys    *identity.Keys
 	// Issuer makes tokens for callers on this machine; nil where that is off.
 	Issuer *identity.Issuer
 	Clock  *clock.Clock
@@ -81,6 +83,7 @@ func (g *Gateway) Routes(e *echo.Echo) {
 	e.GET("/v1/parked/:module", g.listParked)
 	e.POST("/v1/parked/:module/:id/replay", g.replayParked)
 	e.POST("/v1/parked/:module/:id/drop", g.dropParked)
+	g.proxies(e)
 	g.pages(e)
 }
 
