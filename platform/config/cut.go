@@ -14,7 +14,8 @@ func (l *loader) edgeHere() bool {
 
 // cut tells whether modules are placed elsewhere.
 func (l *loader) cut() bool {
-	return !l.cfg.All() && len(l.cfg.Placed(l.cmd.Modules.Names)) < max(1, len(l.cmd.Modules.Names))
+	placed := len(l.cfg.Placed(l.cmd.Modules.Names))
+	return len(l.cfg.Modules) > 0 && !l.cfg.All() && placed < max(1, len(l.cmd.Modules.Names))
 }
 
 // isModule tells whether there is such a module, or complains.

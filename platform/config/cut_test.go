@@ -263,7 +263,7 @@ bus: {driver: kafka, brokers: [127.0.0.1:9092]}
 			},
 		},
 		"all and one": {file: "modules: [all, kitchen]\n", want: []string{"modules (F): all stands alone"}},
-		"none":        {file: "modules: []\nbus: {driver: kafka, brokers: [127.0.0.1:1]}\n", want: []string{"modules (F): want all, or a list of names"}},
+		"none":        {file: "modules: []\n", want: []string{"modules (F): want all, or a list of names"}},
 		"plain http to an issuer elsewhere": {
 			file: "identity: {jwks: 'http://issuer.example/jwks.json', issuer: ''}\n",
 			want: []string{
@@ -333,6 +333,16 @@ func TestValuesAreCheckedWithoutAFile(t *testing.T) {
 	}
 }
 
+func TestSettingUpADatabaseNeedsNothingElse(t *testing.T) {
+	got, err := config.Load([]string{"-modules", "kitchen,orders", "-setup-database", "postgres://admin@db/kerf"}, nil, shop)
+	if err != nil || got.Setup != "postgres://admin@db/kerf" {
+		t.Errorf("config = %+v, %v", got, err)
+	}
+	if _, err := config.Load([]string{"-modules", "kitchn", "-setup-database", "postgres://admin@db/kerf"}, nil, shop); err == nil {
+		t.Error("a module that does not exist is set up")
+	}
+}
+
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	const secret = "hunter2"
 	file := write(t, `
@@ -342,7 +352,7 @@ identity: {jwks: "ftp://kerf:hunter2@issuer"}
 clock: {url: "kerf:hunter2@gateway"}
 remotes: {tracking: "kerf:hunter2"}
 `)
-	for _, problem := range problems(t, []string{"-config", file, "-setup-database", "postgres://hunter2"}, nil) {
+	for _, problem := range problems(t, []string{"-config", file}, nil) {
 		if strings.Contains(problem, secret) {
 			t.Error(problem)
 		}

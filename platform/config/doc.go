@@ -14,9 +14,9 @@
 // does; so is a key that changes nothing because of another one, and an address that
 // is missing. One file may serve the processes of a whole cut all the same: what it
 // says of the data of modules that are placed elsewhere, and of calls and addresses
-// that this process does not need, is theirs. The only foreign variable with the prefix
-// is KERF_INSTANCES, which tests read. Values are not repeated in messages, where they
-// may be secret.
+// that this process does not need, is theirs. The only foreign variables with
+// the prefix are KERF_INSTANCES and those that begin with KERF_TEST_, which tests read.
+// Values are not repeated in messages, where they may be secret.
 //
 // The package knows no module: which there are, and who has to reach whom, is told by
 // the Command that loads.

@@ -77,7 +77,13 @@ func (l *loader) finish() (Config, error) {
 	if !l.edgeHere() && !l.isSet("demo") {
 		l.cfg.Demo = false
 	}
-	l.validate()
+	switch {
+	case l.cfg.Version:
+	case l.cfg.Setup != "":
+		l.validateModules() // the rest is not there yet, or not looked at
+	default:
+		l.validate()
+	}
 	if len(l.problems) > 0 {
 		return Config{}, &Error{Problems: l.problems}
 	}
@@ -85,8 +91,10 @@ func (l *loader) finish() (Config, error) {
 }
 
 const (
-	fileVariable  = prefix + "CONFIG"
-	testsVariable = prefix + "INSTANCES"
+	fileVariable = prefix + "CONFIG"
+	// Tests read these, and may run where a server is started.
+	instancesVariable = prefix + "INSTANCES"
+	testVariables     = prefix + "TEST_"
 )
 
 type loader struct {
@@ -199,7 +207,7 @@ func (l *loader) readEnvironment(environ []string) {
 		Prefix:      prefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
-			if name == fileVariable || name == testsVariable {
+			if name == fileVariable || name == instancesVariable || strings.HasPrefix(name, testVariables) {
 				return "", nil
 			}
 			for _, template := range l.templates {
