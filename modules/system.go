@@ -150,17 +150,22 @@ func (s *system) newBus() (bus.Bus, error) {
 	if !c.TLS.Enabled {
 		security = nil
 	}
+	var made bus.Bus
 	switch c.Driver {
 	case "kafka":
-		return kafka.New(kafka.Config{
+		made, err = kafka.New(kafka.Config{
 			Brokers: c.Brokers, Replication: c.Replication, TLS: security,
 			SASL: kafka.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: c.SASL.Password},
 		}, s.tel.Log, s.tel.Metrics)
 	case "amqp":
-		return amqp.New(amqp.Config{URL: c.URL, Groups: groups(), TLS: security}, s.tel.Log, s.tel.Metrics)
+		made, err = amqp.New(amqp.Config{URL: c.URL, Groups: bus.GroupsIn(c.Namespace, groups()), TLS: security}, s.tel.Log, s.tel.Metrics)
 	default:
 		return memory.New(memory.Config{Duplicate: s.cfg.Placement == string(placement.Wire)}), nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	return bus.In(c.Namespace, made), nil
 }
 
 // routerLog takes what Watermill tells of its own workings for debugging. Of each message it tells twice, which costs even where nobody

@@ -12,7 +12,23 @@ func In(namespace string, b Bus) Bus {
 	if namespace == "" {
 		return b
 	}
-	return within{Bus: b, prefix: namespace + "."}
+	return within{Bus: b, prefix: prefixOf(namespace)}
+}
+
+// GroupsIn returns who hears what, by the names that topics have in a namespace.
+func GroupsIn(namespace string, groups map[string][]string) map[string][]string {
+	named := make(map[string][]string, len(groups))
+	for topic, listeners := range groups {
+		named[prefixOf(namespace)+topic] = listeners
+	}
+	return named
+}
+
+func prefixOf(namespace string) string {
+	if namespace == "" {
+		return ""
+	}
+	return namespace + "."
 }
 
 // within is a part of a bus that stores messages: of one that settles them it would hide that.

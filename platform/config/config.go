@@ -113,6 +113,7 @@ func (t TLS) On() bool { return t != TLS{} }
 type Bus struct {
 	Driver      string   `koanf:"driver"`      // memory, kafka or amqp
 	Format      string   `koanf:"format"`      // protobuf or json: what is published; both are read
+	Namespace   string   `koanf:"namespace"`   // before the topics' names, where several installations share a broker
 	Brokers     []string `koanf:"brokers"`     // of Kafka, host:port
 	Replication int      `koanf:"replication"` // of Kafka's topics, when they are made
 	URL         string   `koanf:"url" secret:"true"`

@@ -145,7 +145,7 @@ func (l *loader) validateBus() {
 	switch bus.Driver {
 	case "memory":
 		l.check(!l.cut(), "bus.driver", "memory carries events within one process, and modules are left out: want kafka or amqp")
-		for _, key := range []string{"bus.brokers", "bus.replication", "bus.url", "bus.tls.", "bus.sasl."} {
+		for _, key := range []string{"bus.namespace", "bus.brokers", "bus.replication", "bus.url", "bus.tls.", "bus.sasl."} {
 			l.unused(key, why)
 		}
 	case "kafka":
