@@ -16,6 +16,8 @@ const idleOutlets = 16
 type pool struct {
 	bus *Bus
 
+	declaring sync.Mutex // one declares, and those who wait find it done
+
 	mu   sync.Mutex
 	conn *amqp091.Connection
 	idle []*outlet
@@ -108,10 +110,12 @@ func (p *pool) prepare() {
 
 // declare makes sure that every group that hears the topic has its queues, once for each connection.
 func (p *pool) declare(o *outlet, topic string) error {
-	p.mu.Lock()
-	known := p.conn == o.conn && p.declared[topic]
-	p.mu.Unlock()
-	if known {
+	if p.knows(o, topic) {
+		return nil
+	}
+	p.declaring.Lock()
+	defer p.declaring.Unlock()
+	if p.knows(o, topic) {
 		return nil
 	}
 	if err := within(o.conn, func() error { return p.bus.declareTopic(o.ch, topic) }); err != nil {
@@ -123,6 +127,12 @@ func (p *pool) declare(o *outlet, topic string) error {
 		p.declared[topic] = true
 	}
 	return nil
+}
+
+func (p *pool) knows(o *outlet, topic string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conn == o.conn && p.declared[topic]
 }
 
 // forget has the topic declared anew.
