@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -74,6 +76,11 @@ type key struct {
 	id      string
 	from    time.Time // signs from then on, until the next key does
 	private ed25519.PrivateKey
+	public  crypto.PublicKey // its other half
+}
+
+func newKey(id string, from time.Time, private ed25519.PrivateKey) *key {
+	return &key{id: id, from: from, private: private, public: private.Public()}
 }
 
 // OpenKeys opens the keys under dir, and makes folder and first key where there are none.
@@ -100,8 +107,8 @@ func (k *Keys) signing() (*key, error) {
 	return set.signingAt(now), nil
 }
 
-// PublicKey returns the key that verifies what was signed under a key id, and false if there is none or it retired.
-func (k *Keys) PublicKey(id string) (ed25519.PublicKey, bool) {
+// PublicKey returns the key that verifies what was signed under a key id, or an error if there is none or it retired.
+func (k *Keys) PublicKey(_ context.Context, id string) (crypto.PublicKey, error) {
 	set, now := k.set.Load(), k.config.Wall()
 	found, ok := set.byID[id]
 	if set.older(now, lookEvery) || !ok && set.older(now, unknownEvery) {
@@ -112,10 +119,12 @@ func (k *Keys) PublicKey(id string) (ed25519.PublicKey, bool) {
 		}
 	}
 	if !ok || set.retired(found, now, k.config.Retain) {
-		return nil, false
+		return nil, errUnknownKey
 	}
-	return found.private.Public().(ed25519.PublicKey), true
+	return found.public, nil
 }
+
+var errUnknownKey = errors.New("signed by an unknown key")
 
 // JWK is one public key of a JWKS document (RFC 7517, RFC 8037).
 type JWK struct {
@@ -145,13 +154,13 @@ func (k *Keys) JWKS() JWKS {
 		if set.retired(key, now, k.config.Retain) {
 			continue
 		}
-		x := base64.RawURLEncoding.EncodeToString(key.private.Public().(ed25519.PublicKey))
+		x := base64.RawURLEncoding.EncodeToString(key.public.(ed25519.PublicKey))
 		doc.Keys = append(doc.Keys, JWK{KeyType: "OKP", Curve: "Ed25519", X: x, ID: key.id, Algorithm: "EdDSA", Use: "sig"})
 	}
 	return doc
 }
 
-// refresh reads the folder, and makes and deletes keys as is due, under a lock that spans processes. Of many who found the set that
+// refresh reads the folder, and has keys made and deleted as is due, under a lock that spans processes. Of many who found the set that
 // they have seen too old, one looks and the others take what it found.
 func (k *Keys) refresh(seen *keySet) (*keySet, error) {
 	k.look.Lock()
@@ -160,6 +169,29 @@ func (k *Keys) refresh(seen *keySet) (*keySet, error) {
 		return current, nil
 	}
 	now := k.config.Wall()
+	keys, err := readKeys(k.dir)
+	if err != nil {
+		return nil, err
+	}
+	if k.isDue(keys, now) {
+		if keys, err = k.change(now); err != nil {
+			return nil, err
+		}
+	}
+	set := newKeySet(keys, now)
+	k.set.Store(set)
+	return set, nil
+}
+
+// isDue tells whether a key is to be made or deleted. Only then is the lock wanted, which a process that was stopped may hold.
+func (k *Keys) isDue(keys []*key, now time.Time) bool {
+	_, due := k.config.nextKey(keys, now)
+	set := newKeySet(keys, now)
+	return due || slices.ContainsFunc(keys, func(key *key) bool { return set.retired(key, now, k.config.Retain) })
+}
+
+// change makes and deletes the keys that are due, and returns those that there are then.
+func (k *Keys) change(now time.Time) ([]*key, error) {
 	unlock, err := lockFolder(k.dir)
 	if err != nil {
 		return nil, fmt.Errorf("lock signing keys: %w", err)
@@ -176,12 +208,7 @@ func (k *Keys) refresh(seen *keySet) (*keySet, error) {
 		}
 		keys = append(keys, fresh)
 	}
-	set := newKeySet(keys, now)
-	if err := k.deleteRetired(set, now); err != nil {
-		return nil, err
-	}
-	k.set.Store(set)
-	return set, nil
+	return keys, k.deleteRetired(newKeySet(keys, now), now)
 }
 
 // nextKey tells whether a key is to be made now, and from when it shall sign.
@@ -262,6 +289,9 @@ func readKeys(dir string) ([]*key, error) {
 			continue
 		}
 		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // retired, and deleted by another process just now
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read signing keys: %w", err)
 		}
@@ -269,7 +299,7 @@ func readKeys(dir string) ([]*key, error) {
 		if err := json.Unmarshal(b, &f); err != nil || f.ID+keySuffix != e.Name() || len(f.Seed) != ed25519.SeedSize {
 			return nil, fmt.Errorf("read signing keys: %s is not a key", e.Name())
 		}
-		keys = append(keys, &key{f.ID, f.From, ed25519.NewKeyFromSeed(f.Seed)})
+		keys = append(keys, newKey(f.ID, f.From, ed25519.NewKeyFromSeed(f.Seed)))
 	}
 	slices.SortFunc(keys, func(a, b *key) int {
 		if c := a.from.Compare(b.from); c != 0 {
@@ -298,7 +328,7 @@ func writeKey(dir string, from time.Time) (*key, error) {
 	if err := os.Rename(temporary, filepath.Join(dir, id+keySuffix)); err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
 	}
-	return &key{id, from, private}, nil
+	return newKey(id, from, private), nil
 }
 
 func writeSynced(path string, b []byte) error {

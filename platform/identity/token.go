@@ -2,7 +2,7 @@ package identity
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"sync"
@@ -47,8 +47,11 @@ const (
 	MaxTTL     = 24 * time.Hour
 )
 
+// algorithms are those that a token may be signed with: EdDSA by the local issuer, the others by those of OIDC. Which one fits a key is
+// decided by the key's type.
+var algorithms = []string{"EdDSA", "ES256", "RS256"}
+
 const (
-	algorithm   = "EdDSA"
 	maxSubject  = 128
 	maxOwned    = 100
 	maxToken    = 8 << 10
@@ -137,12 +140,13 @@ func (r TokenRequest) check() error {
 	return v.Err()
 }
 
-// keySource finds the key that verifies what was signed under an id.
+// keySource finds the key that verifies what was signed under an id. The error is Unavailable if that cannot be found out now, and any other
+// if there is none.
 type keySource interface {
-	PublicKey(id string) (ed25519.PublicKey, bool)
+	PublicKey(ctx context.Context, id string) (crypto.PublicKey, error)
 }
 
-// Verifier tells who bears a token. The algorithm is pinned, issuer, audience and lifetime are checked.
+// Verifier tells who bears a token. The algorithms are pinned, issuer, audience and lifetime are checked.
 //
 // A signature takes about 60 µs to check and a client sends the same token with each request, so the verifier remembers the tokens
 // that it found good; their lifetime, and that their key has not retired, it checks each time.
@@ -169,17 +173,19 @@ func NewVerifier(keys keySource, config TokenConfig) *Verifier {
 	return &Verifier{
 		keys: keys, config: config, capacity: cacheTokens, young: make(map[string]verified),
 		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{algorithm}), jwt.WithIssuer(config.Issuer), jwt.WithAudience(config.Audience),
+			jwt.WithValidMethods(algorithms), jwt.WithIssuer(config.Issuer), jwt.WithAudience(config.Audience),
 			jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(config.Leeway), jwt.WithTimeFunc(config.Wall),
 		),
 	}
 }
 
-// Verify returns the bearer of a token, or Unauthenticated.
-func (v *Verifier) Verify(_ context.Context, token string) (Principal, error) {
+// Verify returns the bearer of a token, or Unauthenticated; Unavailable if the keys cannot be had that would tell.
+func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
 	if known, ok := v.recall(token); ok {
-		_, live := v.keys.PublicKey(known.kid)
-		if live && v.config.Wall().Before(known.expires.Add(v.config.Leeway)) {
+		if _, err := v.keys.PublicKey(ctx, known.kid); err != nil {
+			return Principal{}, unauthenticated(err)
+		}
+		if v.config.Wall().Before(known.expires.Add(v.config.Leeway)) {
 			return known.principal, nil
 		}
 		return Principal{}, unauthenticated(jwt.ErrTokenExpired)
@@ -188,7 +194,7 @@ func (v *Verifier) Verify(_ context.Context, token string) (Principal, error) {
 		return Principal{}, unauthenticated(errors.New("token is too long"))
 	}
 	var c claims
-	parsed, err := v.parser.ParseWithClaims(token, &c, v.key)
+	parsed, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return v.key(ctx, t) })
 	if err != nil {
 		return Principal{}, unauthenticated(err)
 	}
@@ -201,15 +207,12 @@ func (v *Verifier) Verify(_ context.Context, token string) (Principal, error) {
 	return p, nil
 }
 
-func (v *Verifier) key(t *jwt.Token) (any, error) {
+func (v *Verifier) key(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, ok := t.Header["crit"]; ok {
 		return nil, errors.New("has a critical extension") // whichever it is, it is not understood here: RFC 7515, 4.1.11
 	}
 	kid, _ := t.Header["kid"].(string)
-	if key, ok := v.keys.PublicKey(kid); ok {
-		return key, nil
-	}
-	return nil, errors.New("signed by an unknown key")
+	return v.keys.PublicKey(ctx, kid)
 }
 
 func (c claims) principal() (Principal, error) {
@@ -251,6 +254,11 @@ func (v *Verifier) rememberLocked(token string, known verified) {
 	v.young[token] = known
 }
 
+// unauthenticated is the answer to a token that could not be verified for that cause, unless the cause is an answer of its own.
 func unauthenticated(cause error) error {
+	var f *fault.Error
+	if errors.As(cause, &f) && f.Kind == fault.KindUnavailable {
+		return f
+	}
 	return fault.Unauthenticated("the token is not valid").WithCause(cause)
 }

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -98,10 +99,11 @@ func TestForgedAndForeignTokensAreRefused(t *testing.T) {
 	w := newWall()
 	keys := openKeys(t, t.TempDir(), w)
 	kid := kids(keys)[0]
-	public, ok := keys.PublicKey(kid)
-	if !ok {
-		t.Fatal("no public key")
+	key, err := keys.PublicKey(t.Context(), kid)
+	if err != nil {
+		t.Fatal(err)
 	}
+	public := key.(ed25519.PublicKey)
 	_, foreign, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +180,7 @@ func TestATokenWithACriticalExtensionIsRefused(t *testing.T) {
 // oneKey is whatever key is asked for.
 type oneKey struct{ key ed25519.PublicKey }
 
-func (k oneKey) PublicKey(string) (ed25519.PublicKey, bool) { return k.key, true }
+func (k oneKey) PublicKey(context.Context, string) (crypto.PublicKey, error) { return k.key, nil }
 
 func TestASubjectIsText(t *testing.T) {
 	issuer := identity.NewIssuer(openKeys(t, t.TempDir(), newWall()), identity.TokenConfig{})

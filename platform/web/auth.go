@@ -29,6 +29,9 @@ func (s *Server) authenticate(ctx context.Context, h http.Header) (p identity.Pr
 		return p, false, invalidToken(errors.New("no verifier"))
 	}
 	p, err = s.config.Verifier.Verify(ctx, token)
+	if fault.KindOf(err) == fault.KindUnavailable {
+		return p, false, err // the token may be good
+	}
 	if err != nil {
 		return p, false, invalidToken(err)
 	}
