@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -103,7 +104,7 @@ func (s *system) openSeams(context.Context) (err error) {
 	}
 	for _, name := range Names {
 		addresses := s.cfg.Remotes[name]
-		if s.cfg.Has(name) || len(addresses) == 0 {
+		if s.cfg.Has(name) || len(addresses) == 0 || !s.needs(name) {
 			continue
 		}
 		client, err := rpc.NewClient(rpc.ClientConfig{
@@ -129,6 +130,11 @@ func (s *system) openSeams(context.Context) (err error) {
 	return nil
 }
 
+// needs tells whether a module that is here calls the one that is named.
+func (s *system) needs(name string) bool {
+	return slices.ContainsFunc(s.cfg.Placed(Names), func(caller string) bool { return slices.Contains(owners(caller), name) })
+}
+
 // openBus makes the bus that carries events, and what brings them to the modules that are here.
 func (s *system) openBus(context.Context) (err error) {
 	if s.bus, err = s.newBus(); err != nil {
@@ -147,7 +153,7 @@ func (s *system) newBus() (bus.Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.TLS.Enabled {
+	if c.Driver == "kafka" && !c.TLS.Enabled { // with AMQP the URL says it
 		security = nil
 	}
 	var made bus.Bus

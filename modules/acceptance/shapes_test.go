@@ -23,11 +23,11 @@ type shape struct {
 }
 
 // shapes are those that every scenario has to pass in.
-var shapes = []shape{
+var shapes = append([]shape{
 	{"local", monolith("local")},
 	{"checked", monolith("checked")},
 	{"wire", monolith("wire")},
-}
+}, cuts()...)
 
 // The speeds of the domain clock that scenarios choose from.
 const (
