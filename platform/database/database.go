@@ -30,6 +30,8 @@ type Config struct {
 	DSN string
 	// Pool is how many connections read at a time; 0 is 4. One more writes, and on PostgreSQL one more keeps the locks of this process.
 	Pool int
+
+	patience *patience // of PostgreSQL; nil is the usual one
 }
 
 // DB is the database of one module, open and migrated. It is safe for concurrent use.
@@ -93,7 +95,11 @@ func openBackend(module string, cfg Config, log *slog.Logger) (backend, error) {
 	case "", "sqlite":
 		opened, err = openFile(module, cfg.Dir, log)
 	case "postgres":
-		opened, err = openSchema(module, cfg.DSN, log)
+		var s *schema
+		if s, err = openSchema(module, cfg.DSN, log); err == nil && cfg.patience != nil {
+			s.patience = *cfg.patience
+		}
+		opened = s
 	default:
 		err = fmt.Errorf("driver %q is not supported", cfg.Driver)
 	}

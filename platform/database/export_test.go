@@ -1,5 +1,7 @@
 package database
 
+import "time"
+
 // Waiting is how many commands wait for the writer.
 func (db *DB) Waiting() int { return len(db.writer.queue) }
 
@@ -8,3 +10,9 @@ const WALLimit = walLimit
 
 // MaxHold is how long a group may take others in.
 const MaxHold = maxHold
+
+// WithPatience returns a configuration for a schema of PostgreSQL whose parts wait for each other as long as that.
+func (c Config) WithPatience(reconnect, resolve, heartbeat, silence time.Duration) Config {
+	c.patience = &patience{reconnect: reconnect, resolve: resolve, heartbeat: heartbeat, silence: silence}
+	return c
+}

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mattn/go-sqlite3"
 
 	"kerf/migrations"
@@ -39,7 +40,7 @@ func limitPages(t *testing.T, db *database.DB, more int) {
 }
 
 func TestAFullDatabaseFailsTheCommandAtFaultAndRunsTheOthersAgain(t *testing.T) {
-	db := open(t)
+	db := openFile(t, t.TempDir(), things)
 	limitPages(t, db, 4)
 	runs := map[string]int{}
 	counted := func(name string, f work) work {
@@ -87,19 +88,19 @@ func TestAFailedCommitRunsItsCommandsAgainAlone(t *testing.T) {
 	if errs[0] != nil || errs[2] != nil {
 		t.Errorf("good commands failed: %v, %v", errs[0], errs[2])
 	}
-	var e sqlite3.Error
-	if !errors.As(errs[1], &e) || e.Code != sqlite3.ErrConstraint {
-		t.Errorf("the orphan came back as %v", errs[1])
-	}
-	if err := db.Write(t.Context(), orphan); !errors.As(err, &e) {
-		t.Errorf("the orphan alone came back as %v", err)
+	for _, err := range []error{errs[1], db.Write(t.Context(), orphan)} {
+		var file sqlite3.Error
+		var server *pgconn.PgError
+		if !(errors.As(err, &file) && file.Code == sqlite3.ErrConstraint || errors.As(err, &server) && server.Code == "23503") {
+			t.Errorf("the orphan came back as %v", err)
+		}
 	}
 	wantIDs(t, db, "a", "b")
 }
 
 func TestALockedFileIsAClearErrorForAllWhoWait(t *testing.T) {
 	dir := t.TempDir()
-	db := databasetest.OpenIn(t, dir, "orders", migrations.FS, things)
+	db := openFile(t, dir, things)
 	write(t, db, func(_ context.Context, tx *database.Tx) error {
 		return tx.QueryRow("PRAGMA busy_timeout = 1").Scan(new(int))
 	})
@@ -131,7 +132,7 @@ func TestALockedFileIsAClearErrorForAllWhoWait(t *testing.T) {
 
 func TestTheLogIsCutThoughReadersOverlap(t *testing.T) {
 	dir := t.TempDir()
-	db := databasetest.OpenIn(t, dir, "orders", migrations.FS, things)
+	db := openFile(t, dir, things)
 	write(t, db, insertBytes("a", 1<<18))
 	stop, stopped := make(chan struct{}), make(chan error)
 	go func() { // Always has a view of the database open: it takes the next before it closes the last.
@@ -257,7 +258,7 @@ func TestEveryAcknowledgedWriteSurvivesAKill(t *testing.T) {
 			t.Fatalf("run %d ended by itself: %v\n%s", run, err, complaints.String())
 		}
 
-		db := databasetest.OpenIn(t, dir, "orders", migrations.FS)
+		db := openFile(t, dir)
 		there := map[string]bool{}
 		for _, id := range ids(t, db) {
 			there[id] = true
@@ -330,7 +331,7 @@ func TestAnIOErrorInTheCommitIsNotAnswered(t *testing.T) {
 		t.Fatalf("the child did not end well: %v", acknowledged)
 	}
 	acknowledged = acknowledged[:len(acknowledged)-1]
-	db := databasetest.OpenIn(t, dir, "orders", migrations.FS)
+	db := openFile(t, dir)
 	if got := len(ids(t, db)); got != len(acknowledged) {
 		t.Errorf("%d rows are there, %d were acknowledged", got, len(acknowledged))
 	}

@@ -16,15 +16,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-const (
-	// heartbeat is how often a process shows the server that it lives, and asks for the jobs that it waits for.
-	heartbeat = 2 * time.Second
-	// silence is after how long without a heartbeat the server ends a presence, and lets others have its jobs. Who cannot reach the server
-	// must notice before that.
-	silence = 10 * time.Second
-	// heartbeatTimeout bounds the server's answer; heartbeat and heartbeatTimeout together are less than silence.
-	heartbeatTimeout = 5 * time.Second
-)
+// beatTimeout bounds the server's answer to a heartbeat.
+const beatTimeout = 5 * time.Second
 
 // jobFree is the notice that a job was left, before its name.
 const jobFree = "job/"
@@ -72,9 +65,9 @@ var errTaken = errors.New("the number of this process is in use")
 func (p *presence) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, p.schema.with(map[string]string{
-		"idle_session_timeout": milliseconds(silence),
-		"statement_timeout":    milliseconds(heartbeatTimeout),
+	conn, err := pgx.ConnectConfig(ctx, p.schema.as("presence", map[string]string{
+		"idle_session_timeout": milliseconds(p.schema.patience.silence),
+		"statement_timeout":    milliseconds(beatTimeout),
 	}))
 	if err != nil {
 		return nil, p.schema.translate(err)
@@ -123,7 +116,7 @@ func (p *presence) run(ctx context.Context, conn *pgx.Conn) {
 
 // reconnect returns nil when ctx has ended. The number may be taken for some seconds, by this process's last connection.
 func (p *presence) reconnect(ctx context.Context) *pgx.Conn {
-	for pause := firstPause; ; pause = min(2*pause, heartbeat) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		if conn, err := p.connect(ctx); err == nil {
 			return conn
 		}
@@ -152,7 +145,7 @@ func (p *presence) keep(ctx context.Context, conn *pgx.Conn) error {
 
 // listen passes notices on until it is time to beat.
 func (p *presence) listen(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, p.schema.patience.heartbeat)
 	defer cancel()
 	p.mu.Lock()
 	p.wake = cancel
@@ -191,7 +184,7 @@ func (s *schema) notice(topic string) string { return strconv.FormatInt(s.owner,
 
 // beat does in one round trip what there is to do; the server counts it as a sign of life in any case.
 func (p *presence) beat(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, heartbeatTimeout)
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
 	batch.Queue("SELECT 1")

@@ -39,6 +39,23 @@ const (
 	readersIdle = time.Minute
 )
 
+// patience is how long one waits for another before it goes on alone.
+type patience struct {
+	// reconnect bounds how long commands wait for the database to come back.
+	reconnect time.Duration
+	// resolve bounds how long they wait to be told what became of a commit.
+	resolve time.Duration
+	// heartbeat is how often a process shows the server that it lives, and asks for the jobs that it waits for.
+	heartbeat time.Duration
+	// silence is after how long without a heartbeat the server ends a presence, and lets others have its jobs. It is more than heartbeat and
+	// beatTimeout together: who cannot reach the server must know that its jobs may be lost before others can have them.
+	silence time.Duration
+}
+
+func usualPatience() patience {
+	return patience{reconnect: 5 * time.Second, resolve: 10 * time.Second, heartbeat: 2 * time.Second, silence: 10 * time.Second}
+}
+
 // schema is a schema of a PostgreSQL server, which several processes may have open.
 type schema struct {
 	module string
@@ -46,6 +63,7 @@ type schema struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	owner  int64 // of this process among those that have the schema open
+	patience
 
 	mu    sync.RWMutex
 	bound map[string]string // queries with ? to queries with $1
@@ -60,7 +78,7 @@ func openSchema(module, dsn string, log *slog.Logger) (*schema, error) {
 	}
 	config.ConnectTimeout = connectTimeout
 	config.StatementCacheCapacity = 256
-	s := &schema{module: module, name: module, config: config, log: log, owner: newOwner(), bound: map[string]string{}}
+	s := &schema{module: module, name: module, config: config, log: log, owner: newOwner(), patience: usualPatience(), bound: map[string]string{}}
 	if path := config.RuntimeParams["search_path"]; path != "" {
 		s.name = path
 	}
@@ -80,11 +98,18 @@ func (s *schema) with(settings map[string]string) *pgx.ConnConfig {
 	return config
 }
 
+// as is with, for a connection whose purpose the server's list of sessions shows.
+func (s *schema) as(purpose string, settings map[string]string) *pgx.ConnConfig {
+	config := s.with(settings)
+	config.RuntimeParams["application_name"] += " " + purpose
+	return config
+}
+
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // migrate runs the migrations while it holds a lock, so that processes which start at the same time do so one after another.
 func (s *schema) migrate(ctx context.Context, migrations fs.FS) error {
-	pool := stdlib.OpenDB(*s.with(map[string]string{"statement_timeout": "0", "idle_session_timeout": "0"}))
+	pool := stdlib.OpenDB(*s.as("migrations", map[string]string{"statement_timeout": "0", "idle_session_timeout": "0"}))
 	defer pool.Close()
 	lock, err := pool.Conn(ctx)
 	if err != nil {
@@ -106,7 +131,7 @@ func (s *schema) migrate(ctx context.Context, migrations fs.FS) error {
 }
 
 func (s *schema) read() (*sql.DB, gorm.Dialector) {
-	pool := sql.OpenDB(&readConnector{schema: s, Connector: stdlib.GetConnector(*s.with(map[string]string{
+	pool := sql.OpenDB(&readConnector{schema: s, Connector: stdlib.GetConnector(*s.as("reader", map[string]string{
 		"default_transaction_read_only":       "on",
 		"statement_timeout":                   milliseconds(readTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(readTimeout),

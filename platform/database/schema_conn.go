@@ -53,7 +53,7 @@ const (
 )
 
 func (s *schema) link(ctx context.Context) (*link, error) {
-	config := s.with(map[string]string{
+	config := s.as("writer", map[string]string{
 		"statement_timeout":                   milliseconds(writeTimeout),
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(stoppedInside),

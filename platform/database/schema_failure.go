@@ -32,6 +32,9 @@ func (s *schema) translate(err error) error {
 	if f := (*fault.Error)(nil); err == nil || errors.As(err, &f) {
 		return err
 	}
+	if c := (*pgconn.ConnectError)(nil); errors.As(err, &c) {
+		return unavailable(s.module, oneLine{err})
+	}
 	var p *pgconn.PgError
 	if errors.As(err, &p) {
 		switch {
@@ -62,6 +65,12 @@ func isStale(p *pgconn.PgError) bool {
 	return p.Code == planChanged && p.Routine == "RevalidateCachedQuery" || p.Code == statementUnknown
 }
 
+// oneLine is an error that tells of each attempt to connect, and goes to a log or a terminal.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
+
 func isFatal(p *pgconn.PgError) bool {
 	return p.SeverityUnlocalized == "FATAL" || p.SeverityUnlocalized == "PANIC"
 }
@@ -69,7 +78,6 @@ func isFatal(p *pgconn.PgError) bool {
 // isNetwork tells whether err comes from the way to the server.
 func isNetwork(err error) bool {
 	var n net.Error // Also what took too long.
-	var c *pgconn.ConnectError
-	return errors.As(err, &n) || errors.As(err, &c) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn)
 }

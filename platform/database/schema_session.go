@@ -12,14 +12,8 @@ import (
 	"kerf/platform/fault"
 )
 
-const (
-	// reconnectFor bounds how long commands wait for the database to come back.
-	reconnectFor = 5 * time.Second
-	// resolveFor bounds how long they wait to be told what became of a commit.
-	resolveFor = 10 * time.Second
-	// firstPause and lastPause are between attempts.
-	firstPause, lastPause = 10 * time.Millisecond, 500 * time.Millisecond
-)
+// firstPause and lastPause are between attempts to connect, and to find out.
+const firstPause, lastPause = 10 * time.Millisecond, 500 * time.Millisecond
 
 // The statements that begin and end a transaction on PostgreSQL.
 const (
@@ -94,7 +88,7 @@ func openSchemaSession(ctx context.Context, s *schema) (*schemaSession, error) {
 // begin connects anew, for a while, if the connection is lost: nothing was done on it that anybody relies on.
 func (s *schemaSession) begin() error {
 	s.rollback()
-	deadline := time.Now().Add(reconnectFor)
+	deadline := time.Now().Add(s.schema.patience.reconnect)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := s.tryBegin()
 		if err == nil {
@@ -222,7 +216,7 @@ func (s *schemaSession) afterCommit(err error) (loss, error) {
 	}
 	s.inside = false
 	s.doubt = &doubt{xid: s.xid}
-	deadline := time.Now().Add(resolveFor)
+	deadline := time.Now().Add(s.schema.patience.resolve)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		var status string
 		failed := s.connect()

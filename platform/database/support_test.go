@@ -2,11 +2,13 @@ package database_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"kerf/migrations"
 	"kerf/platform/database"
 	"kerf/platform/database/databasetest"
 )
@@ -25,6 +27,20 @@ const things = "CREATE TABLE thing (id TEXT NOT NULL PRIMARY KEY, data BLOB)"
 func open(t testing.TB) *database.DB {
 	t.Helper()
 	return databasetest.Open(t, "orders", things)
+}
+
+// openFile opens a SQLite file, whatever the other tests run on.
+func openFile(t testing.TB, dir string, schema ...string) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), "orders", database.Config{Dir: dir}, migrations.FS, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	for _, statement := range schema {
+		write(t, db, func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec(statement); return err })
+	}
+	return db
 }
 
 func insert(id string) work {

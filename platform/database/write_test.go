@@ -18,6 +18,7 @@ import (
 
 	"kerf/migrations"
 	"kerf/platform/database"
+	"kerf/platform/database/databasetest"
 	"kerf/platform/fault"
 )
 
@@ -54,6 +55,13 @@ func TestWriteIsDurableAndIsolated(t *testing.T) {
 		if err := db.QueryRow(t.Context(), "SELECT count(*) FROM thing").Scan(&n); err != nil || n != 0 {
 			t.Errorf("a reader sees %d uncommitted rows, %v", n, err)
 		}
+		return nil
+	})
+	wantIDs(t, db, "a")
+}
+
+func TestAFileIsWrittenDurablyAndItsForeignKeysHold(t *testing.T) {
+	write(t, openFile(t, t.TempDir()), func(_ context.Context, tx *database.Tx) error {
 		var synchronous, foreignKeys int
 		if err := errors.Join(tx.QueryRow("PRAGMA synchronous").Scan(&synchronous), tx.QueryRow("PRAGMA foreign_keys").Scan(&foreignKeys)); err != nil {
 			t.Error(err)
@@ -63,12 +71,11 @@ func TestWriteIsDurableAndIsolated(t *testing.T) {
 		}
 		return nil
 	})
-	wantIDs(t, db, "a")
 }
 
 func TestCommandsThatWaitShareOneCommit(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	db, err := database.Open(t.Context(), "orders", database.Config{Dir: t.TempDir()}, migrations.FS, slog.New(slog.DiscardHandler), reg)
+	db, err := database.Open(t.Context(), "orders", databasetest.Config(t, t.TempDir(), "orders"), migrations.FS, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,11 +310,15 @@ func TestConcurrentCallersReadWhatTheyWrote(t *testing.T) {
 
 func TestCloseAnswersWhoWaitsAndRefusesWhoComes(t *testing.T) {
 	dir := t.TempDir()
-	db, err := database.Open(t.Context(), "orders", database.Config{Dir: dir}, migrations.FS, slog.New(slog.DiscardHandler), nil)
+	cfg := databasetest.Config(t, dir, "orders")
+	db, err := database.Open(t.Context(), "orders", cfg, migrations.FS, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, db, func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec(things); return err })
+	write(t, db, func(_ context.Context, tx *database.Tx) error {
+		_, err := tx.Exec(databasetest.Dialect(cfg, []string{things})[0])
+		return err
+	})
 	release := block(t, db)
 	waiting := make(chan error, 1)
 	go func() { waiting <- db.Write(context.Background(), insert("a")) }()
@@ -325,7 +336,7 @@ func TestCloseAnswersWhoWaitsAndRefusesWhoComes(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "*-wal")); len(left) != 0 {
 		t.Errorf("left after closing: %v", left)
 	}
-	db, err = database.Open(t.Context(), "orders", database.Config{Dir: dir}, migrations.FS, slog.New(slog.DiscardHandler), nil)
+	db, err = database.Open(t.Context(), "orders", databasetest.Config(t, dir, "orders"), migrations.FS, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,8 +62,8 @@ func open(t testing.TB, cfg database.Config, module string, migrations fs.FS, sc
 		}
 	})
 	err = db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
-		for _, statement := range schema {
-			if _, err := tx.Exec(dialect(cfg, statement)); err != nil {
+		for _, statement := range Dialect(cfg, schema) {
+			if _, err := tx.Exec(statement); err != nil {
 				return err
 			}
 		}
