@@ -63,11 +63,11 @@ func Serve(ctx context.Context, cfg config.Config, opts Options) (err error) {
 	}
 	s.edge.Echo.GET("/livez", echo.WrapHandler(health.Livez()))
 	s.edge.Echo.GET("/readyz", echo.WrapHandler(health.Readyz(false)))
-	group.Add(
-		process.Component{Name: "pruning", Run: s.prune},
-		process.Component{Name: "router", Run: s.router.Run},
-		process.Component{Name: "internal listener", Run: s.internally(p.internal, health).Run},
-	)
+	group.Add(process.Component{Name: "pruning", Run: s.prune})
+	if len(s.router.Handlers()) > 0 { // one without any would not end
+		group.Add(process.Component{Name: "router", Run: s.router.Run})
+	}
+	group.Add(process.Component{Name: "internal listener", Run: s.internally(p.internal, health).Run})
 	url := p.url(s.tls != nil)
 	if p.edge != nil {
 		group.Add(process.HTTP("edge", s.edge.HTTP(), p.edge, s.edge.Drain))
