@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 )
 
@@ -55,6 +56,24 @@ func (b *Book) Release(port int) {
 		_ = listener.Close()
 		delete(b.held, port)
 	}
+}
+
+// ReleaseAddress lets go of an address's port, if it is one of the book's.
+func (b *Book) ReleaseAddress(address string) {
+	if _, text, err := net.SplitHostPort(address); err == nil {
+		if port, err := strconv.Atoi(text); err == nil {
+			b.Release(port)
+		}
+	}
+}
+
+// Gave tells whether an address's port is one of the book's.
+func (b *Book) Gave(address string) bool {
+	_, text, err := net.SplitHostPort(address)
+	port, errPort := strconv.Atoi(text)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return err == nil && errPort == nil && b.given[port]
 }
 
 // Close lets go of all ports.

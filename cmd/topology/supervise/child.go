@@ -14,10 +14,11 @@ import (
 // Spec is a program that shall run.
 type Spec struct {
 	Name string
-	// Command makes the command anew for each start: its path, arguments, environment, folder, user. Its outputs go to Output.
+	// Command makes the command anew for each start: its path, arguments, environment, folder, user.
 	Command func() *exec.Cmd
-	// Output gets each line that the program writes to standard error, and to standard output unless Command directed that elsewhere.
+	// Output gets each line that the program writes to standard error, and to standard output unless Quiet drops those.
 	Output func(line string)
+	Quiet  bool
 	// Ready asks the program whether it serves; nil is yes. It is asked again and again while the program starts. Without it, a program is ready
 	// when it runs.
 	Ready func(ctx context.Context) error
@@ -222,7 +223,7 @@ func (c *Child) once(ctx context.Context) (end, error) {
 	})
 	defer out.flush()
 	cmd.Stderr = out
-	if cmd.Stdout == nil {
+	if !c.spec.Quiet {
 		cmd.Stdout = out // the same writer: one pipe, and lines stay in order
 	}
 	cmd.WaitDelay = time.Second // a grandchild that holds the pipe does not hold us
