@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// Clock tells wall and domain time. Make one with Open, New or NewManual. It is
-// safe for concurrent use and never changes its speed while it lives.
+// Clock tells wall and domain time. Make one with Open, New, Plain, Follow or
+// NewManual. It is safe for concurrent use. Only one that follows changes its speed
+// while it lives.
 type Clock struct {
-	list   List
-	rule   Entry        // the last of list
-	latest atomic.Int64 // highest domain instant told, µs: see Now
-	manual *manualTime  // nil: the machine's clock
+	list   atomic.Pointer[List] // never empty
+	latest atomic.Int64         // highest domain instant told, µs: see Now
+	manual *manualTime          // nil: the machine's clock
+	asleep *sleepers            // nil: the list never changes
 }
 
 // New makes a clock that follows a list, as a process does that was handed one.
@@ -23,15 +24,31 @@ func New(list List) (*Clock, error) {
 	if err := list.Validate(); err != nil {
 		return nil, fmt.Errorf("clock: %w", err)
 	}
-	return &Clock{list: list, rule: list[len(list)-1]}, nil
+	c := &Clock{}
+	c.list.Store(&list)
+	return c, nil
+}
+
+// Plain makes a clock whose domain time is the wall's.
+func Plain() *Clock {
+	c := &Clock{}
+	epoch := time.UnixMicro(0).UTC()
+	c.list.Store(&List{{Wall: epoch, Domain: epoch, Speed: 1}})
+	return c
 }
 
 // List gives the list that rules this clock, to hand to another process. It must
 // not be changed.
-func (c *Clock) List() List { return c.list }
+func (c *Clock) List() List { return *c.list.Load() }
+
+// rule is the entry that rules now.
+func (c *Clock) rule() *Entry {
+	list := *c.list.Load()
+	return &list[len(list)-1]
+}
 
 // Speed is how many domain seconds pass in a second of the wall.
-func (c *Clock) Speed() float64 { return c.rule.Speed }
+func (c *Clock) Speed() float64 { return c.rule().Speed }
 
 // Wall is the wall time.
 func (c *Clock) Wall() time.Time {
@@ -51,7 +68,7 @@ func (c *Clock) Now() time.Time {
 }
 
 func (c *Clock) nowMicros() int64 {
-	now := c.rule.at(c.Wall().UnixMicro())
+	now := c.rule().at(c.Wall().UnixMicro())
 	for {
 		latest := c.latest.Load()
 		if now <= latest {
@@ -71,7 +88,7 @@ func (c *Clock) WallUntil(domain time.Time) time.Duration {
 	if left <= 0 {
 		return 0
 	}
-	wait := math.Ceil(float64(left)/c.rule.Speed) * float64(time.Microsecond)
+	wait := math.Ceil(float64(left)/c.Speed()) * float64(time.Microsecond)
 	if wait >= math.MaxInt64 {
 		return math.MaxInt64
 	}

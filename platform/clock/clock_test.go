@@ -27,7 +27,7 @@ func openAt(t *testing.T, path string, speed float64, wall time.Time) *Clock {
 
 // domainAt is what the clock would tell at that wall instant.
 func (c *Clock) domainAt(wall time.Time) time.Time {
-	return time.UnixMicro(c.rule.at(wall.UnixMicro())).UTC()
+	return time.UnixMicro(c.rule().at(wall.UnixMicro())).UTC()
 }
 
 func TestDomainTimeContinuesThroughRestartsAndSpeeds(t *testing.T) {
@@ -163,7 +163,7 @@ func TestWallUntilIsLongEnough(t *testing.T) {
 		rule := Entry{Wall: noon, Domain: noon, Speed: speed}
 		for _, left := range []time.Duration{time.Microsecond, 13 * time.Second, 1000 * time.Hour} {
 			m := NewManual(noon)
-			m.Clock.rule = rule
+			m.Clock.list.Store(&List{rule})
 			wait := m.WallUntil(noon.Add(left))
 			m.time.advance(wait)
 			if m.Now().Before(noon.Add(left)) {

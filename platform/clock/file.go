@@ -7,8 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"kerf/platform/atomicfile"
 )
 
 // Open continues the clock that the file at path keeps, or starts one at the
@@ -74,37 +75,11 @@ func readList(path string) (List, error) {
 	return list, nil
 }
 
-// writeList replaces the file in one step that a crash cannot halve: a new file,
-// on disk before it takes the old one's name, and the name on disk too.
+// writeList replaces the file in one step.
 func writeList(path string, list List) error {
 	data, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(dir, filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // has no effect once renamed
-	_, err = temp.Write(append(data, '\n'))
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	file, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
+	return atomicfile.Write(path, append(data, '\n'), 0o600)
 }

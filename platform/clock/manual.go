@@ -17,8 +17,9 @@ type Manual struct {
 // NewManual makes a clock that stands at t, cut to microseconds.
 func NewManual(t time.Time) *Manual {
 	m := &manualTime{wall: Cut(t), waiting: map[*manualTimer]struct{}{}, changed: make(chan struct{})}
-	entry := Entry{Wall: m.wall, Domain: m.wall, Speed: 1}
-	return &Manual{Clock: &Clock{list: List{entry}, rule: entry, manual: m}, time: m}
+	c := &Clock{manual: m}
+	c.list.Store(&List{{Wall: m.wall, Domain: m.wall, Speed: 1}})
+	return &Manual{Clock: c, time: m}
 }
 
 // Advance moves the clock forward, and fires the timers whose instant has come.

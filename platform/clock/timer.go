@@ -1,6 +1,8 @@
 package clock
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -41,8 +43,9 @@ func (c *Clock) timer(left func() time.Duration) *Timer {
 		mu      sync.Mutex
 		stopped bool
 		timer   *time.Timer
+		forget  func()
 	)
-	mu.Lock() // so that the function sees timer
+	mu.Lock() // so that the function sees timer and forget
 	defer mu.Unlock()
 	timer = time.AfterFunc(min(wait, longestWait), func() {
 		mu.Lock()
@@ -55,14 +58,59 @@ func (c *Clock) timer(left func() time.Duration) *Timer {
 			return
 		}
 		stopped = true
+		forget()
 		close(fired)
 	})
+	forget = c.asleep.add(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			timer.Reset(0)
+		}
+	})
+	if c.asleep != nil {
+		timer.Reset(min(left(), longestWait)) // the list may have changed before it was known whom to wake
+	}
 	return &Timer{C: fired, stop: func() {
+		forget()
 		mu.Lock()
 		defer mu.Unlock()
 		stopped = true
 		timer.Stop()
 	}}
+}
+
+// sleepers are the timers to wake when the list changes. A nil one keeps none.
+type sleepers struct {
+	mu      sync.Mutex
+	next    int64
+	recheck map[int64]func()
+}
+
+func (s *sleepers) add(recheck func()) (forget func()) {
+	if s == nil {
+		return func() {}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	id := s.next
+	s.recheck[id] = recheck
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.recheck, id)
+	}
+}
+
+// wake has every timer look at the clock again.
+func (s *sleepers) wake() {
+	s.mu.Lock()
+	waiting := slices.Collect(maps.Values(s.recheck))
+	s.mu.Unlock()
+	for _, recheck := range waiting {
+		recheck()
+	}
 }
 
 // longestWait bounds how late a timer notices that the wall clock was set
