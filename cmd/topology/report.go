@@ -12,7 +12,6 @@ import (
 
 	"kerf/cmd/topology/console"
 	"kerf/cmd/topology/layout"
-	"kerf/cmd/topology/servers"
 	"kerf/cmd/topology/status"
 	"kerf/cmd/topology/supervise"
 	"kerf/platform/rpc/localca"
@@ -126,10 +125,7 @@ func (r *report) snapshot() status.Topology {
 		for _, program := range server.Programs {
 			entry := status.Server{Child: r.of(program.Name)}
 			if program.Name == server.Name {
-				entry.Address = withoutPassword(server.Address)
-			}
-			if program.Name == servers.Postgres {
-				entry.DSN = server.Address
+				entry.Address, entry.URL = parts(server.Address)
 			}
 			s.Servers = append(s.Servers, entry)
 		}
@@ -146,12 +142,13 @@ func (r *report) of(name string) status.Child {
 	return status.Child{Name: name, State: string(s.State), PID: s.PID, Restarts: s.Restarts, Since: s.Since.UTC(), Ended: s.Ended}
 }
 
-func withoutPassword(address string) string {
+// parts are the host:port of an address, and the address itself if it is a URL.
+func parts(address string) (hostPort, whole string) {
 	u, err := url.Parse(address)
-	if err != nil || u.User == nil {
-		return address
+	if err != nil || u.Host == "" {
+		return address, ""
 	}
-	return u.Redacted()
+	return u.Host, address
 }
 
 // draw shows the table. Figures of use are taken only when it is time for new ones: they are differences.

@@ -125,11 +125,14 @@ func (t *topology) names() []string {
 	return names
 }
 
+// otherVariables are no keys of the configuration: tests read the first, deploy/servers the second.
+var otherVariables = []string{"KERF_INSTANCES", "KERF_SERVERS_DATA"}
+
 // warnOfVariables tells of variables that the monolith would take its configuration from. A topology's file alone says what its processes are.
 func (t *topology) warnOfVariables() {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, "KERF_") && !strings.HasPrefix(name, "KERF_TEST_") && name != "KERF_INSTANCES" {
+		if strings.HasPrefix(name, "KERF_") && !strings.HasPrefix(name, "KERF_TEST_") && !slices.Contains(otherVariables, name) {
 			t.log.Warn("a variable is not handed on to the processes: its key goes into the topology file's config", "variable", name)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"kerf/cmd/topology/ports"
 	"kerf/cmd/topology/supervise"
@@ -137,28 +136,16 @@ func initPostgres(ctx context.Context, installed postgresInstalled, who *account
 
 // postgresAnswers tells whether PostgreSQL takes statements, and makes Kerf's database if it is not there.
 func postgresAnswers(ctx context.Context, admin url.URL) error {
-	err := selectOne(ctx, admin.String())
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || pg.Code != "3D000" { // no such database
-		return err
-	}
-	own := admin
-	own.Path = "/postgres"
-	conn, err := pgx.Connect(ctx, own.String())
+	admin.Path = "/postgres"
+	conn, err := pgx.Connect(ctx, admin.String())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var there bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", database).Scan(&there); err != nil || there {
+		return err
+	}
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+database)
-	return err
-}
-
-func selectOne(ctx context.Context, dsn string) error {
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, err = conn.Exec(ctx, "SELECT 1")
 	return err
 }

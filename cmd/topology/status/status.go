@@ -68,10 +68,10 @@ type Process struct {
 // Server is a broker or a database, or a program that it needs.
 type Server struct {
 	Child
-	// Address is host:port of Kafka, or a URL without its password.
+	// Address is host:port.
 	Address string `json:"address,omitempty"`
-	// DSN is where PostgreSQL's administrator gets in; the file is its owner's alone.
-	DSN string `json:"dsn,omitempty"`
+	// URL is what clients of RabbitMQ, and PostgreSQL's administrator, are told. It holds a password; the file is its owner's alone.
+	URL string `json:"url,omitempty"`
 }
 
 // Alive tells whether the topology that wrote this still runs.

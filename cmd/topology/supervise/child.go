@@ -176,7 +176,7 @@ func (c *Child) Run(ctx context.Context) error {
 		if end.served >= c.spec.Backoff.Well {
 			pause = c.spec.Backoff.First
 		}
-		c.log.Warn("ended, to be started again", "how", end.how, "after", end.lived.Round(time.Millisecond), "in", pause)
+		c.log.Warn("ended, to be started again", "how", end.how, "seconds", end.lived.Seconds(), "pause_seconds", pause.Seconds())
 		c.set(func(s *Status) { s.State, s.PID, s.Since, s.Ended = Waiting, 0, time.Now(), end.how })
 		select {
 		case <-ctx.Done():
@@ -249,11 +249,11 @@ func (c *Child) once(ctx context.Context) (end, error) {
 		case <-ready:
 			ready, served = nil, time.Now()
 			startup.Stop()
-			c.log.Info("ready", "pid", cmd.Process.Pid, "after", time.Since(began).Round(time.Millisecond))
+			c.log.Info("ready", "pid", cmd.Process.Pid, "seconds", time.Since(began).Seconds())
 			c.set(func(s *Status) { s.State = Ready })
 			c.firstOnce.Do(func() { close(c.first) })
 		case <-startup.C:
-			c.log.Error("not ready in time, killed", "limit", c.spec.Startup)
+			c.log.Error("not ready in time, killed", "limit_seconds", c.spec.Startup.Seconds())
 			killGroup(cmd)
 		case <-ctx.Done():
 			c.set(func(s *Status) { s.State = Stopping })
@@ -308,7 +308,7 @@ func (c *Child) stop(cmd *exec.Cmd, gone <-chan error) error {
 	case err := <-gone:
 		return err
 	case <-time.After(c.spec.Grace):
-		c.log.Warn("did not end in time, killed", "limit", c.spec.Grace)
+		c.log.Warn("did not end in time, killed", "limit_seconds", c.spec.Grace.Seconds())
 		killGroup(cmd)
 		return <-gone
 	}
