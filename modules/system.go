@@ -1,10 +1,10 @@
 package modules
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -21,6 +21,7 @@ import (
 	"kerf/platform/config"
 	"kerf/platform/database"
 	"kerf/platform/identity"
+	"kerf/platform/installation"
 	"kerf/platform/placement"
 	"kerf/platform/platformpb"
 	"kerf/platform/process"
@@ -34,7 +35,7 @@ type system struct {
 	cfg     config.Config
 	tel     *telemetry.Telemetry
 	clock   *clock.Clock
-	keys    *identity.Keys
+	keys    *identity.Keys // nil where they are somebody else's
 	group   *process.Group
 	tls     *rpc.TLS // nil without
 	remotes map[string]*rpc.Client
@@ -63,35 +64,58 @@ func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry,
 		}
 	}
 	s.edge = web.New(web.Config{
-		Verifier: identity.NewVerifier(s.keys, s.tokens()), Log: tel.Log, Registry: tel.Metrics, Tracer: s.tracer(),
+		Verifier: s.verifier(), Log: tel.Log, Registry: tel.Metrics, Tracer: s.tracer(),
 	})
 	return s, nil
 }
 
-// openSchemas opens the schemas of the modules that are here, and so makes sure that no other process has those that are files.
+// openSchemas opens the schemas of the modules that are here, and so makes sure that no other process has those that are files. What is
+// missing, or not what this folder has had, is refused before anything is made.
 func (s *system) openSchemas(ctx context.Context) error {
-	for _, name := range stateful {
-		if !s.cfg.Has(name) {
-			continue
-		}
-		schema := s.cfg.Schema(name)
-		db, err := database.Open(ctx, name, database.Config{Driver: schema.Driver, Dir: schema.Dir, DSN: schema.DSN, Pool: schema.Pool},
-			migrations.FS, s.tel.Log, s.tel.Metrics)
+	placed := s.cfg.Placed(stateful)
+	mine, err := installation.Open(ctx, s.cfg.Data, installation.Config{
+		ID: s.cfg.Installation, Placed: placed, Elsewhere: slices.Sorted(maps.Keys(s.cfg.Remotes)),
+		Whole: s.cfg.DataShared || len(placed) == len(stateful), Shared: s.cfg.DataShared, Init: s.cfg.Init, Adopt: s.cfg.Adopt,
+		Schema: func(module string) database.Config {
+			schema := s.cfg.Schema(module)
+			return database.Config{Driver: schema.Driver, Dir: schema.Dir, DSN: schema.DSN, Pool: schema.Pool}
+		},
+	}, s.tel.Log)
+	if err != nil {
+		return err
+	}
+	for _, name := range placed {
+		db, err := mine.Schema(ctx, name, migrations.FS, s.tel.Log, s.tel.Metrics)
 		if err != nil {
 			return err
 		}
 		s.group.Add(process.Component{Name: "database " + name, Stop: func(context.Context) error { return db.Close() }})
 		s.dbs[name] = db
 	}
-	return nil
+	return mine.Settle(ctx)
 }
 
-// openFolder reads what processes share: the domain clock, and the keys that sign tokens.
-func (s *system) openFolder(context.Context) (err error) {
-	if s.clock, err = clock.Open(cmp.Or(s.cfg.Clock.File, filepath.Join(s.cfg.Data, "clock.json")), s.cfg.Speed); err != nil {
-		return err
+// openFolder reads what processes share: the domain clock, which the process keeps that has the gateway unless it is told otherwise, and the
+// keys that sign tokens, unless those are somebody else's.
+func (s *system) openFolder(ctx context.Context) (err error) {
+	switch c := s.cfg.Clock; {
+	case c != config.Clock{}:
+		follower, err := clock.Follow(ctx, clock.FollowConfig{File: c.File, URL: c.URL, Speed: s.cfg.Speed}, s.tel.Log)
+		if err != nil {
+			return err
+		}
+		s.clock = follower.Clock
+		s.group.Add(process.Component{Name: "clock", Run: follower.Run})
+	case s.cfg.Has("gateway"):
+		if s.clock, err = clock.Open(filepath.Join(s.cfg.Data, "clock.json"), s.cfg.Speed); err != nil {
+			return err
+		}
+	default:
+		s.clock = clock.Plain()
 	}
-	s.keys, err = identity.OpenKeys(s.cfg.KeysDir(), identity.KeysConfig{})
+	if s.cfg.Identity.JWKS == "" {
+		s.keys, err = identity.OpenKeys(s.cfg.KeysDir(), identity.KeysConfig{})
+	}
 	return err
 }
 
@@ -199,6 +223,14 @@ func (s *system) tracer() trace.Tracer { return s.tel.Provider.Tracer("kerf") }
 
 func (s *system) tokens() identity.TokenConfig {
 	return identity.TokenConfig{Issuer: s.cfg.Identity.Issuer, Audience: s.cfg.Identity.Audience}
+}
+
+// verifier believes who is vouched for by the folder's keys, or by those of the issuer that is configured.
+func (s *system) verifier() *identity.Verifier {
+	if url := s.cfg.Identity.JWKS; url != "" {
+		return identity.NewVerifier(identity.NewRemoteKeys(identity.RemoteKeysConfig{URL: url}, s.tel.Log), s.tokens())
+	}
+	return identity.NewVerifier(s.keys, s.tokens())
 }
 
 // issuer is nil where tokens come from elsewhere.

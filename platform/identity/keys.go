@@ -141,8 +141,11 @@ type JWKS struct {
 	Keys []JWK `json:"keys"`
 }
 
-// JWKS returns the public keys that verify now or soon will.
+// JWKS returns the public keys that verify now or soon will; none where there is no folder of keys, since somebody else signs.
 func (k *Keys) JWKS() JWKS {
+	if k == nil {
+		return JWKS{Keys: []JWK{}}
+	}
 	set, now := k.set.Load(), k.config.Wall()
 	if set.older(now, lookEvery) {
 		if fresh, err := k.refresh(set); err == nil {

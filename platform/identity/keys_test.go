@@ -200,6 +200,13 @@ func TestTheJWKSHoldsPublicKeysOnly(t *testing.T) {
 	}
 }
 
+func TestWithoutAFolderNoKeyIsPublished(t *testing.T) {
+	var none *identity.Keys
+	if b, err := json.Marshal(none.JWKS()); err != nil || string(b) != `{"keys":[]}` {
+		t.Errorf("JWKS = %s, %v", b, err)
+	}
+}
+
 // atOnce runs f for 0 to n-1 at once.
 func atOnce(n int, f func(i int)) {
 	var wg sync.WaitGroup
