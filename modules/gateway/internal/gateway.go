@@ -70,8 +70,11 @@ func New(config Config) *Gateway {
 	return &Gateway{Config: config, openapi: describe()}
 }
 
-// Routes serves the REST operations and the pages for people.
+// Routes serves the REST operations and the pages for people. It panics if the API's description, which is compiled in, is broken.
 func (g *Gateway) Routes(e *echo.Echo) {
+	if err := g.proxies(e); err != nil {
+		panic(err)
+	}
 	e.GET("/v1/orders/:order_id", g.getOrder)
 	e.GET("/v1/clock", g.getClock)
 	e.GET("/.well-known/jwks.json", g.getJWKS)
@@ -83,7 +86,6 @@ func (g *Gateway) Routes(e *echo.Echo) {
 	e.GET("/v1/parked/:module", g.listParked)
 	e.POST("/v1/parked/:module/:id/replay", g.replayParked)
 	e.POST("/v1/parked/:module/:id/drop", g.dropParked)
-	g.proxies(e)
 	g.pages(e)
 }
 

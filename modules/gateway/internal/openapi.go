@@ -3,6 +3,7 @@ package internal
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
@@ -25,6 +26,50 @@ func describe() func() ([]byte, error) {
 			deliveryapi.OpenAPI, accountingapi.OpenAPI, notificationsapi.OpenAPI, trackingapi.OpenAPI)
 	})
 }
+
+// operation is one that the description has.
+type operation struct {
+	method string
+	route  string // as echo writes it: /v1/orders/:order_id
+	public bool   // asks for no bearer
+}
+
+// below tells whether an operation's path is the prefix or begins with it.
+func (o operation) below(prefix string) bool {
+	return o.route == prefix || strings.HasPrefix(o.route, prefix+"/")
+}
+
+// operations returns what is described.
+func (g *Gateway) operations() ([]operation, error) {
+	text, err := g.openapi()
+	if err != nil {
+		return nil, err
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		return nil, fmt.Errorf("the API's description: %w", err)
+	}
+	var all []operation
+	for path, item := range document.Paths {
+		for _, method := range []string{"get", "put", "post", "patch", "delete"} {
+			if item[method] == nil {
+				continue
+			}
+			var described struct {
+				Security []any `json:"security"`
+			}
+			if err := json.Unmarshal(item[method], &described); err != nil {
+				return nil, fmt.Errorf("the API's description: %s %s: %w", method, path, err)
+			}
+			all = append(all, operation{strings.ToUpper(method), parameters.Replace(path), len(described.Security) == 0})
+		}
+	}
+	return all, nil
+}
+
+var parameters = strings.NewReplacer("{", ":", "}", "")
 
 // merge adds the paths and components of parts to a whole document. Two parts may share a path, but not an operation or a component.
 func merge(whole []byte, parts ...[]byte) ([]byte, error) {

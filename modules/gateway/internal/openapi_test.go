@@ -18,7 +18,7 @@ import (
 func TestSchemasDescribeWhatIsSent(t *testing.T) {
 	webtest.Schemas(t, gatewayapi.OpenAPI, map[string]any{
 		"ComposedOrder": composedOrder{}, "TicketPart": ticketPart{}, "DeliveryPart": deliveryPart{}, "PaymentPart": paymentPart{},
-		"AuditList": auditList{}, "Audit": audit{}, "ParkedList": web.Collection[parkedMessage]{}, "ParkedMessage": parkedMessage{},
+		"AuditList": auditList{}, "Unavailable": unavailable{}, "Audit": audit{}, "ParkedList": web.Collection[parkedMessage]{}, "ParkedMessage": parkedMessage{},
 		"Handled": handled{}, "Problem": web.Problem{},
 	})
 }

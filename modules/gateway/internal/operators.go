@@ -1,8 +1,10 @@
 package internal
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,8 +16,16 @@ import (
 )
 
 type auditList struct {
-	Modules []string  `json:"modules"`
-	Links   web.Links `json:"_links"`
+	Modules []string `json:"modules"`
+	// Unavailable are those that do not answer now.
+	Unavailable []unavailable `json:"unavailable"`
+	Links       web.Links     `json:"_links"`
+}
+
+type unavailable struct {
+	Module string `json:"module"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
 }
 
 type audit struct {
@@ -58,7 +68,29 @@ func (g *Gateway) listAudits(c echo.Context) error {
 	for _, module := range list.Modules {
 		list.Links.Get(module, "/v1/audit/"+module)
 	}
+	list.Unavailable = g.unavailable(c.Request().Context(), list.Modules)
 	return c.JSON(200, list)
+}
+
+// unavailable asks all modules at the same time for something small, and returns those that do not answer.
+func (g *Gateway) unavailable(ctx context.Context, modules []string) []unavailable {
+	silent := []unavailable{}
+	var asking sync.WaitGroup
+	errs := make([]error, len(modules))
+	for i, module := range modules {
+		asking.Go(func() {
+			g.withTimeout(ctx, func(ctx context.Context) {
+				_, errs[i] = g.Platforms[module].ListParked(ctx, &platformpb.ListParkedRequest{Limit: 1})
+			})
+		})
+	}
+	asking.Wait()
+	for i, module := range modules {
+		if f := fault.As(errs[i]); f != nil {
+			silent = append(silent, unavailable{module, f.Code, f.Message})
+		}
+	}
+	return silent
 }
 
 // platform returns the named module's operations for operators, if the caller is one.

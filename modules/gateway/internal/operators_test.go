@@ -5,7 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"kerf/platform/fault"
 	"kerf/platform/identity"
 	"kerf/platform/platformpb"
 )
@@ -46,6 +50,42 @@ func TestOperatorsReadAuditsAndOthersDoNot(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestTheListOfAuditsNamesModulesThatDoNotAnswer(t *testing.T) {
+	get := edge(t, whole(), map[string]platformpb.PlatformService{
+		"orders":   desk{},
+		"kitchen":  silent{err: fault.Unavailable(time.Second, "unreachable", "the module cannot be reached")},
+		"delivery": silent{},
+	})
+	w := get("/v1/audit", identity.RoleAdmin)
+	list := decode[auditList](t, w)
+	want := []unavailable{{"delivery", "deadline", "the deadline passed"}, {"kitchen", "unreachable", "the module cannot be reached"}}
+	if diff := cmp.Diff(want, list.Unavailable); w.Code != 200 || diff != "" {
+		t.Errorf("%d %s", w.Code, diff)
+	}
+	if diff := cmp.Diff([]string{"delivery", "kitchen", "orders"}, list.Modules); diff != "" {
+		t.Error(diff)
+	}
+	if w := get("/v1/audit/kitchen", identity.RoleAdmin); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("the audit of one that does not answer: %d %s", w.Code, w.Body)
+	}
+}
+
+// silent is a module that does not answer, and says so or not.
+type silent struct {
+	platformpb.PlatformService
+	err error
+}
+
+func (s silent) ListParked(ctx context.Context, _ *platformpb.ListParkedRequest) (*platformpb.ListParkedResponse, error) {
+	if s.err == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return nil, s.err
+}
+
+func (s silent) Audit(context.Context, *platformpb.AuditRequest) (*platformpb.AuditResponse, error) { return nil, s.err }
 
 func TestParkedMessagesComeInPagesAndOnlyHeadsCanBeActedOn(t *testing.T) {
 	get := edge(t, whole(), map[string]platformpb.PlatformService{"orders": desk{parked: []*platformpb.ParkedMessage{

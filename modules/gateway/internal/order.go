@@ -89,10 +89,11 @@ func (g *Gateway) getOrder(c echo.Context) error {
 		noOrder            error
 		noTicket, noPay    error
 		noDelivery         error
-		ctx                = c.Request().Context()
+		ctx, giveUp        = context.WithCancel(c.Request().Context())
 		ask                = func(part func(context.Context)) { parts.Go(func() { g.withTimeout(ctx, part) }) }
 		self, trackingHref = "/v1/orders/" + id, "/v1/tracking/" + id
 	)
+	defer giveUp()
 	ask(func(ctx context.Context) { page.Ticket, noTicket = g.ticket(ctx, id) })
 	ask(func(ctx context.Context) { page.Delivery, noDelivery = g.delivery(ctx, id) })
 	ask(func(ctx context.Context) { page.Payment, noPay = g.payment(ctx, id) })
@@ -101,6 +102,9 @@ func (g *Gateway) getOrder(c echo.Context) error {
 		res, noOrder = g.Orders.GetOrder(ctx, &ordersapi.GetOrderRequest{OrderId: id})
 		order = res.GetOrder()
 	})
+	if noOrder != nil {
+		giveUp() // nobody will see the parts
+	}
 	parts.Wait()
 	if noOrder != nil {
 		return noOrder
@@ -133,10 +137,20 @@ func (g *Gateway) withTimeout(ctx context.Context, f func(context.Context)) {
 	f(ctx)
 }
 
-// absent tells whether a module's refusal means that the part does not exist for this caller.
+// notAsked is how a process refuses a caller that its operations are not for, whoever that speaks for.
+const notAsked = "caller_not_allowed"
+
+// absent tells whether a module's refusal means that the part does not exist for this caller. A module that refuses to be asked by the
+// gateway at all says nothing about the part.
 func absent(err error) bool {
-	kind := fault.KindOf(err)
-	return kind == fault.KindNotFound || kind == fault.KindForbidden
+	switch f := fault.As(err); {
+	case f == nil:
+		return false
+	case f.Kind == fault.KindForbidden:
+		return f.Code != notAsked
+	default:
+		return f.Kind == fault.KindNotFound
+	}
 }
 
 func (g *Gateway) ticket(ctx context.Context, id string) (*ticketPart, error) {

@@ -3,6 +3,7 @@ package internal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -150,6 +151,47 @@ func TestAPageGoesWithoutThePartsOfModulesThatDoNotAnswer(t *testing.T) {
 	page := decode[composedOrder](t, w)
 	if w.Code != 200 || page.Order.State != "APPROVED" || strings.Join(page.Missing, " ") != "ticket payment" {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestAPartThatIsForOthersIsNotShownAndOneThatCannotBeHadIsMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		err     error
+		missing string
+	}{
+		"not for this caller":             {fault.Forbidden("forbidden", "this is for others"), ""},
+		"not there":                       {fault.NotFound("ticket"), ""},
+		"not for the gateway":             {fault.Forbidden("caller_not_allowed", "gateway may not call"), "ticket"},
+		"no certificate":                  {fault.New(fault.KindUnauthenticated, "certificate_required", "no"), "ticket"},
+		"not reachable":                   {fault.Unavailable(time.Second, "unreachable", "gone"), "ticket"},
+		"too many calls under way":        {fault.Unavailable(time.Second, "bulkhead_full", "busy"), "ticket"},
+		"answered by something unknown":   {fault.New(fault.KindUnknown, "unknown", "404 page not found"), "ticket"},
+		"an answer that cannot be passed": {fault.New(fault.KindExhausted, "message_too_large", "large"), "ticket"},
+	} {
+		o := whole()
+		o.ticket = func(context.Context) (*kitchenapi.Ticket, error) { return nil, c.err }
+		w := edge(t, o, nil)("/v1/orders/"+orderID, identity.RoleConsumer)
+		page := decode[composedOrder](t, w)
+		if w.Code != 200 || page.Ticket != nil || strings.Join(page.Missing, " ") != c.missing {
+			t.Errorf("%s: %d, missing %v", name, w.Code, page.Missing)
+		}
+	}
+}
+
+func TestWhoMayNotSeeAnOrderDoesNotWaitForItsParts(t *testing.T) {
+	o := whole()
+	o.order = func(context.Context) (*ordersapi.Order, error) { return nil, fault.NotFound("order") }
+	stopped := make(chan error, 1)
+	o.ticket = func(ctx context.Context) (*kitchenapi.Ticket, error) {
+		<-ctx.Done()
+		stopped <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	if w := edge(t, o, nil)("/v1/orders/"+orderID, identity.RoleConsumer); w.Code != 404 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if err := <-stopped; !errors.Is(err, context.Canceled) {
+		t.Errorf("the ticket was waited for until %v", err)
 	}
 }
 
