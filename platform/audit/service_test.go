@@ -49,8 +49,8 @@ func open(t *testing.T) *audit.Service {
 		}
 		for i, cause := range []string{"poison", ""} {
 			if _, err := tx.Exec(`INSERT INTO parked (topic, event_id, type, source, subject, key, sequence, metadata, payload, cause, attempts,
-				parked_at) VALUES ('kerf.shop.v1', ?, 'kerf.Money', 'shop', 's', 'k', ?, '{}', x'', ?, 5, ?)`,
-				string(rune('a'+i)), i+1, cause, database.Micros(now)); err != nil {
+				parked_at) VALUES ('kerf.shop.v1', ?, 'kerf.Money', 'shop', 's', 'k', ?, '{}', ?, ?, 5, ?)`,
+				string(rune('a'+i)), i+1, []byte{}, cause, database.Micros(now)); err != nil {
 				return err
 			}
 		}

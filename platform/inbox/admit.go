@@ -38,6 +38,10 @@ func (t *topic) read(msg *message.Message) *received {
 		return r
 	}
 	r.readable = true
+	if name := unstorable(&r.meta); name != "" {
+		r.cause = "the event's " + name + " is not text that a database can store"
+		return r
+	}
 	if r.handler, r.known = t.handlers[r.meta.Type]; !r.known {
 		return r
 	}
@@ -120,10 +124,10 @@ func (r *received) handle(ctx context.Context, tx *database.Tx) (outcome, error)
 const (
 	admitNext = `INSERT INTO inbox (topic, subject, sequence, event_id, handled)
 		SELECT ?, ?, ?, ?, 1 WHERE NOT EXISTS (SELECT 1 FROM parked WHERE topic = ? AND key = ? AND ended = '')
-		ON CONFLICT (topic, subject) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id, handled = handled + 1
+		ON CONFLICT (topic, subject) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id, handled = inbox.handled + 1
 		WHERE inbox.sequence = excluded.sequence - 1`
 	admitParked = `INSERT INTO inbox (topic, subject, sequence, event_id, handled) VALUES (?, ?, ?, ?, 1)
-		ON CONFLICT (topic, subject) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id, handled = handled + 1
+		ON CONFLICT (topic, subject) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id, handled = inbox.handled + 1
 		WHERE inbox.sequence = excluded.sequence - 1`
 	stepOver = `INSERT INTO inbox (topic, subject, sequence, event_id, handled) VALUES (?, ?, ?, ?, 0)
 		ON CONFLICT (topic, subject) DO UPDATE SET sequence = excluded.sequence, event_id = excluded.event_id
@@ -205,8 +209,8 @@ func (m mark) follows(r *received) error {
 
 // headOf returns the cause of the first message in the key's queue, and whether there is a queue.
 func headOf(tx *database.Tx, r *received) (cause string, blocked bool, err error) {
-	err = tx.QueryRow(`SELECT cause FROM parked WHERE topic = ? AND key = ? AND ended = '' ORDER BY number LIMIT 1`, r.topic.name, r.key()).
-		Scan(&cause)
+	err = tx.QueryRow(`SELECT cause FROM parked WHERE topic = ? AND key = ? AND ended = '' ORDER BY number LIMIT 1`, r.topic.name,
+		storable(r.key())).Scan(&cause)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
@@ -224,9 +228,8 @@ func (l *Listener) park(tx *database.Tx, r *received, cause string) error {
 		payload = []byte{}
 	}
 	m := &r.meta
-	_, err = tx.Exec(`INSERT INTO parked (topic, event_id, type, source, subject, key, sequence, metadata, payload, cause, attempts, parked_at)
+	return tx.ExecLater(`INSERT INTO parked (topic, event_id, type, source, subject, key, sequence, metadata, payload, cause, attempts, parked_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (topic, event_id) DO NOTHING`,
-		r.topic.name, r.id(), m.Type, m.Source, m.Subject, r.key(), m.Sequence, string(metadata), payload, cause, r.attempts,
-		database.Micros(l.clock.Wall()))
-	return err
+		r.topic.name, storable(r.id()), storable(m.Type), storable(m.Source), storable(m.Subject), storable(r.key()), m.Sequence,
+		string(metadata), payload, cause, r.attempts, database.Micros(l.clock.Wall()))
 }

@@ -20,7 +20,7 @@ func (l *Listener) Counts(ctx context.Context) (Counts, error) {
 	if err != nil {
 		return c, fmt.Errorf("count parked messages: %w", err)
 	}
-	rows, err := l.db.Query(ctx, `SELECT topic, sum(handled) FROM inbox GROUP BY topic`)
+	rows, err := l.db.Query(ctx, `SELECT topic, CAST(sum(handled) AS BIGINT) FROM inbox GROUP BY topic`)
 	if err != nil {
 		return c, fmt.Errorf("count handled events: %w", err)
 	}

@@ -62,6 +62,8 @@ type Listener struct {
 	cfg    Config
 	clock  Clock
 	log    *slog.Logger
+	// unreleased has a token when a queue may have been left that nothing holds up any more.
+	unreleased chan struct{}
 }
 
 // topic is what a listener does with the messages of one topic.
@@ -83,6 +85,8 @@ func NewListener(group string, db *database.DB, subs []Subscription, cfg Config,
 		cfg:    cfg.withDefaults(),
 		clock:  clock,
 		log:    log.With("module", group),
+
+		unreleased: make(chan struct{}, 1),
 	}
 	metrics := newMetrics(group, reg)
 	for _, sub := range subs {
@@ -125,10 +129,10 @@ func (l *Listener) AddTo(router *message.Router, sub message.Subscriber) error {
 			return l.take(t, msg)
 		})
 	}
-	router.AddPlugin(func(*message.Router) error {
-		l.resume(context.Background())
+	if len(l.topics) == 0 {
 		return nil
-	})
+	}
+	router.AddConsumerHandler(l.group+" releases", "nothing", &releaser{listener: l}, func(*message.Message) error { return nil })
 	return nil
 }
 
@@ -155,6 +159,11 @@ func (l *Listener) take(t *topic, msg *message.Message) error {
 			pauses = 0
 			r.attempts++
 			span.RecordError(err)
+			if r.cause != "" {
+				l.log.Error("message cannot be parked, trying again", "topic", t.name, "event_id", r.id(), "error", err)
+				l.wait(ctx, r.attempts)
+				continue
+			}
 			if r.attempts >= l.cfg.Attempts {
 				r.cause = causeOf(err)
 				continue
@@ -211,16 +220,13 @@ func (l *Listener) wait(ctx context.Context, n int) {
 // isDatabaseFailure tells a failure of the module's database, which is nobody's fault, from an error of the handler.
 func isDatabaseFailure(err error) bool {
 	var f *fault.Error
-	return errors.As(err, &f) && (f.Code == "database_unavailable" || f.Code == "database_full")
-}
-
-const longestCause = 1000
-
-// causeOf returns an error's text, which is never empty: an empty cause says that a message only waits.
-func causeOf(err error) string {
-	text := err.Error()
-	if text == "" {
-		text = fmt.Sprintf("%T", err)
+	if !errors.As(err, &f) {
+		return false
 	}
-	return text[:min(len(text), longestCause)]
+	switch f.Code {
+	case "database_unavailable", "database_full", "database_outcome_unknown":
+		return true
+	default:
+		return false
+	}
 }

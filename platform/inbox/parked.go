@@ -88,8 +88,7 @@ func (l *Listener) Drop(ctx context.Context, id, operation string) (int, error) 
 		if p.sequence == 0 {
 			return true, nil // it never had a place in a sequence
 		}
-		_, err := tx.Exec(stepOver, p.topic, p.subject, p.sequence, p.eventID)
-		return true, err
+		return true, tx.ExecLater(stepOver, p.topic, p.subject, p.sequence, p.eventID)
 	})
 }
 
@@ -143,7 +142,7 @@ func (l *Listener) end(ctx context.Context, id, operation, how string,
 		} else if head.number != number {
 			return fault.Refused("not_head", "the message waits behind %d, which has to be replayed or dropped first", head.number)
 		}
-		if _, err := tx.Exec(`UPDATE parked SET operation = ? WHERE number = ?`, operation, number); err != nil {
+		if err := tx.ExecLater(`UPDATE parked SET operation = ? WHERE number = ?`, operation, number); err != nil {
 			return err
 		}
 		if gone, err = act(ctx, tx, p); err != nil || !gone {
@@ -163,9 +162,8 @@ func (l *Listener) end(ctx context.Context, id, operation, how string,
 
 // leave takes a message out of its queue.
 func (l *Listener) leave(tx *database.Tx, number int64, how string, released int) error {
-	_, err := tx.Exec(`UPDATE parked SET ended = ?, ended_at = ?, released = ? WHERE number = ?`,
+	return tx.ExecLater(`UPDATE parked SET ended = ?, ended_at = ?, released = ? WHERE number = ?`,
 		how, database.Micros(l.clock.Wall()), released, number)
-	return err
 }
 
 // rerun hands a parked message to its handler. If that fails it notes so and returns false; its error is the database's.
@@ -194,8 +192,7 @@ func (l *Listener) rerun(ctx context.Context, tx *database.Tx, p *queuedMessage)
 	if err == nil || isDatabaseFailure(err) {
 		return err == nil, err
 	}
-	_, err = tx.Exec(`UPDATE parked SET cause = ?, attempts = attempts + 1 WHERE number = ?`, causeOf(err), p.number)
-	return false, err
+	return false, tx.ExecLater(`UPDATE parked SET cause = ?, attempts = attempts + 1 WHERE number = ?`, causeOf(err), p.number)
 }
 
 // restore understands a parked message again; the error says why it cannot.
@@ -216,7 +213,7 @@ func (l *Listener) restore(p *queuedMessage) (*received, error) {
 }
 
 // releaseKey handles a queue from its head for as long as the head only waits, and adds to what the message first has released. It
-// returns how many it handled.
+// returns how many it handled. What an error keeps it from is done later.
 func (l *Listener) releaseKey(ctx context.Context, topic, key string, first int64) (released int, err error) {
 	for {
 		done := false
@@ -232,53 +229,14 @@ func (l *Listener) releaseKey(ctx context.Context, topic, key string, first int6
 			if err := l.leave(tx, p.number, "replayed", 0); err != nil {
 				return err
 			}
-			_, err = tx.Exec(`UPDATE parked SET released = released + 1 WHERE number = ?`, first)
-			return err
+			return tx.ExecLater(`UPDATE parked SET released = released + 1 WHERE number = ?`, first)
 		})
+		if err != nil {
+			l.releaseLater()
+		}
 		if err != nil || done {
 			return released, err
 		}
 		released++
 	}
-}
-
-// release is releaseKey on the listener's own account.
-func (l *Listener) release(ctx context.Context, topic, key string) {
-	if _, err := l.releaseKey(ctx, topic, key, 0); err != nil {
-		l.log.Error("queue behind a parked message cannot be released", "topic", topic, "key", key, "error", err)
-	}
-}
-
-// resume releases the queues whose release was interrupted by the end of the process.
-func (l *Listener) resume(ctx context.Context) {
-	queues, err := l.interrupted(ctx)
-	if err != nil {
-		l.log.Error("parked messages cannot be read", "error", err)
-		return
-	}
-	for _, q := range queues {
-		l.release(ctx, q.topic, q.key)
-	}
-}
-
-// queue names the parked messages of one topic and key.
-type queue struct{ topic, key string }
-
-// interrupted returns the queues whose head only waits.
-func (l *Listener) interrupted(ctx context.Context) ([]queue, error) {
-	rows, err := l.db.Query(ctx, `SELECT topic, key FROM parked p WHERE ended = '' AND cause = '' AND NOT EXISTS
-		(SELECT 1 FROM parked q WHERE q.topic = p.topic AND q.key = p.key AND q.ended = '' AND q.number < p.number)`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var queues []queue
-	for rows.Next() {
-		var q queue
-		if err := rows.Scan(&q.topic, &q.key); err != nil {
-			return nil, err
-		}
-		queues = append(queues, q)
-	}
-	return queues, rows.Err()
 }

@@ -141,7 +141,7 @@ func keep(tx *database.Tx, key string, hash []byte, res proto.Message, refusal e
 	if err != nil {
 		return fmt.Errorf("write the answer down: %w", err)
 	}
-	_, err = tx.Exec("INSERT INTO operation (key, request_hash, response, fault) VALUES (?, ?, ?, ?)", key, hash, response, detail)
+	err = tx.ExecLater("INSERT INTO operation (key, request_hash, response, fault) VALUES (?, ?, ?, ?)", key, hash, response, detail)
 	if err != nil {
 		return fmt.Errorf("keep the answer: %w", err)
 	}

@@ -177,7 +177,7 @@ func TestRunInSharesTheCallersTransaction(t *testing.T) {
 	refusal := fault.Refused("closed", "the kitchen is closed")
 	run := func(result error) error {
 		return db.Write(t.Context(), func(ctx context.Context, tx *database.Tx) error {
-			if _, err := tx.Exec("INSERT OR IGNORE INTO thing VALUES ('mine')"); err != nil {
+			if _, err := tx.Exec("INSERT INTO thing VALUES ('mine') ON CONFLICT DO NOTHING"); err != nil {
 				return err
 			}
 			_, err := operation.RunIn(ctx, tx, "key", request("a"), act(new(int), refusal))

@@ -61,7 +61,8 @@ func (o *Outbox) query(ctx context.Context, query string, args ...any) ([]row, e
 // Counts says how many events the module has had in all, those whose rows are gone included.
 type Counts struct {
 	Written, Published int64
-	// Settled events are known to have been acked by every group; on a bus that stores messages, to be stored there.
+	// Settled events are known to have been acked by every group; on a bus that stores messages, to be stored there. After a change
+	// of the bus they may become fewer.
 	Settled int64
 }
 
@@ -71,7 +72,7 @@ const (
 		SELECT coalesce((SELECT position FROM outbox WHERE partition = n AND position IS NOT NULL ORDER BY position DESC LIMIT 1), 0) AS last
 		FROM partitions ORDER BY n`
 	counts = `SELECT
-		(SELECT sum(last) FROM (` + lastPositions + `)),
+		(SELECT CAST(sum(last) AS BIGINT) FROM (` + lastPositions + `) AS positions),
 		(SELECT count(*) FROM outbox WHERE settled = 0 AND position IS NULL),
 		(SELECT count(*) FROM outbox WHERE settled = 0 AND position IS NOT NULL)`
 )
@@ -100,15 +101,24 @@ func (o *Outbox) positions(ctx context.Context) (last [Partitions]int64, err err
 	return last, found.Err()
 }
 
+const (
+	openRows       = `SELECT ` + columns + ` FROM outbox WHERE settled = 0 AND number > ? ORDER BY number LIMIT ?`
+	openUnsentRows = `SELECT ` + columns + ` FROM outbox WHERE settled = 0 AND position IS NULL AND number > ? ORDER BY number LIMIT ?`
+)
+
 // open returns rows above number that are not settled, in order of number; published ones too if again is set.
 func (o *Outbox) open(ctx context.Context, number int64, again bool, limit int) ([]row, error) {
-	return o.query(ctx, `SELECT `+columns+` FROM outbox WHERE settled = 0 AND number > ? AND (position IS NULL OR ?)
-		ORDER BY number LIMIT ?`, number, again, limit)
+	if again {
+		return o.query(ctx, openRows, number, limit)
+	}
+	return o.query(ctx, openUnsentRows, number, limit)
 }
 
+// The newest row stays, so that no number is given twice, and the last of each partition, so that no position is.
 const deleteOld = `DELETE FROM outbox WHERE number IN (
-		SELECT number FROM (SELECT number, settled, published_at FROM outbox ORDER BY number LIMIT ?)
-		WHERE settled = 1 AND published_at < ?)
+		SELECT number FROM (SELECT number, settled, published_at FROM outbox ORDER BY number LIMIT ?) AS oldest
+		WHERE settled <> 0 AND published_at < ?)
+	AND number < (SELECT max(number) FROM outbox)
 	AND position < (SELECT l.position FROM outbox l WHERE l.partition = outbox.partition AND l.position IS NOT NULL
 		ORDER BY l.position DESC LIMIT 1)`
 

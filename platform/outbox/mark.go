@@ -2,14 +2,15 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"kerf/platform/database"
 )
 
 const (
-	// markRetry is how long to wait after the table could not be written.
-	markRetry = time.Second
+	// databaseRetry is how long to wait after the database failed.
+	databaseRetry = time.Second
 	// lastMark bounds the writing at the end of Run.
 	lastMark = 5 * time.Second
 	// pruneEvery and prunePart are how often old rows are deleted, and how many are looked at in one transaction.
@@ -17,26 +18,29 @@ const (
 	prunePart  = 500
 )
 
-// markAll writes down what becomes of rows, many at a time, and deletes old ones.
-func (r *Relay) markAll(ctx context.Context) error {
+// markAll writes down what becomes of rows, many at a time, and deletes old ones. Its error is ErrFenced: another process is the relay.
+func (s *shift) markAll(ctx context.Context) error {
 	prune := time.NewTicker(pruneEvery)
 	defer prune.Stop()
-	r.prune(ctx)
+	s.prune(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMark)
 			defer cancel()
-			r.mark(last)
+			_ = s.mark(last) // what is not marked is sent again
 			return nil
 		case <-prune.C:
-			r.prune(ctx)
+			s.prune(ctx)
 			continue
-		case <-r.flights.wake:
+		case <-s.flights.wake:
 		}
-		wait(ctx, r.cfg.Mark)
-		if !r.mark(ctx) {
-			wait(ctx, markRetry)
+		wait(ctx, s.cfg.Mark)
+		switch err := s.mark(ctx); {
+		case errors.Is(err, database.ErrFenced):
+			return err
+		case err != nil:
+			wait(ctx, databaseRetry)
 		}
 	}
 }
@@ -52,47 +56,52 @@ func wait(ctx context.Context, d time.Duration) {
 
 const (
 	markPublished = `UPDATE outbox SET position = ?, published_at = ?, settled = ? WHERE number = ?`
-	markSettled   = `UPDATE outbox SET settled = 1 WHERE number = ?`
+	markSettled   = `UPDATE outbox SET settled = ? WHERE number = ?`
 )
 
-// mark tells the table what became of rows since it was last told; false if it could not.
-func (r *Relay) mark(ctx context.Context) bool {
-	marks := r.flights.takeMarks()
+// mark tells the table what became of rows since it was last told.
+func (s *shift) mark(ctx context.Context) error {
+	marks := s.flights.takeMarks()
 	if len(marks) == 0 {
-		return true
+		return nil
 	}
-	now := database.Micros(r.outbox.clock.Wall())
-	err := r.outbox.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+	now := database.Micros(s.outbox.clock.Wall())
+	err := s.write(ctx, func(tx *database.Tx) error {
 		for _, m := range marks {
-			var err error
-			if m.first {
-				_, err = tx.Exec(markPublished, m.position, now, m.settled, m.number)
-			} else {
-				_, err = tx.Exec(markSettled, m.number)
-			}
-			if err != nil {
+			if err := s.markOne(tx, m, now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	r.flights.marked(marks, err == nil)
-	if err != nil && ctx.Err() == nil { // what the end of Run interrupts is marked once more, with time of its own
-		r.log.Error("outbox cannot be marked, trying again", "rows", len(marks), "error", err)
+	s.flights.marked(marks, err == nil)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, database.ErrFenced) { // what the end of a shift interrupts is marked once more, with time of its own
+		s.log.Error("outbox cannot be marked, trying again", "rows", len(marks), "error", err)
 	}
 	if err != nil {
-		r.flights.remind()
+		s.flights.remind()
 	}
-	return err == nil
+	return err
+}
+
+func (s *shift) markOne(tx *database.Tx, m mark, now int64) error {
+	settled := 0
+	if m.settled {
+		settled = s.done
+	}
+	if m.first {
+		return tx.ExecLater(markPublished, m.position, now, settled, m.number)
+	}
+	return tx.ExecLater(markSettled, settled, m.number)
 }
 
 // prune deletes rows that are done and old.
-func (r *Relay) prune(ctx context.Context) {
-	before := database.Micros(r.outbox.clock.Wall().Add(-r.cfg.Keep))
+func (s *shift) prune(ctx context.Context) {
+	before := database.Micros(s.outbox.clock.Wall().Add(-s.cfg.Keep))
 	for ctx.Err() == nil {
-		deleted, err := r.outbox.prune(ctx, before, prunePart)
+		deleted, err := s.outbox.prune(ctx, before, prunePart)
 		if err != nil && ctx.Err() == nil {
-			r.log.Error("outbox cannot be pruned", "error", err)
+			s.log.Error("outbox cannot be pruned", "error", err)
 		}
 		if err != nil || deleted == 0 {
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -20,6 +21,9 @@ const Partitions = 16
 // maxHeld bounds the committed rows that wait in memory for the relay; beyond, it reads them from the table.
 const maxHeld = 4096
 
+// committed is the notice that other processes get when rows were committed.
+const committed = "outbox"
+
 // Clock tells domain time and wall time.
 type Clock interface {
 	Now() time.Time
@@ -32,11 +36,12 @@ type Outbox struct {
 	source string
 	clock  Clock
 
-	wake chan struct{} // has a token when the relay has something to take
+	relaying atomic.Bool   // this process is the one that publishes
+	wake     chan struct{} // has a token when the relay has something to take
 
-	mu       sync.Mutex
-	held     []row // committed, not yet taken by the relay, in order of number
-	overflow bool  // rows were left out of held
+	mu     sync.Mutex
+	held   []row // committed, not yet taken by the relay, in order of number
+	unread bool  // there are rows that held leaves out, and only the table has
 }
 
 // row is an event in the table.
@@ -54,10 +59,12 @@ func New(db *database.DB, source string, clock Clock) *Outbox {
 }
 
 const (
-	nextSequence = `INSERT INTO outbox_subject (subject, sequence) VALUES (?, 1)
-		ON CONFLICT (subject) DO UPDATE SET sequence = sequence + 1 RETURNING sequence`
+	countSubject = `INSERT INTO outbox_subject (subject, sequence) VALUES (?, 1)
+		ON CONFLICT (subject) DO UPDATE SET sequence = outbox_subject.sequence + 1`
+	// insertRow takes the sequence from where countSubject has just put it, so that neither has to be waited for.
 	insertRow = `INSERT INTO outbox (event_id, type, schema_version, subject, key, sequence, time, correlation_id, causation_id,
-		trace_parent, data, partition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		trace_parent, data, partition) SELECT ?, ?, ?, subject, ?, sequence, ?, ?, ?, ?, ?, ? FROM outbox_subject WHERE subject = ?`
+	returning = ` RETURNING number, sequence`
 )
 
 // Append records in tx that event happened to the aggregate subject. It is published after the commit, after all earlier events of
@@ -85,41 +92,72 @@ func (o *Outbox) Append(ctx context.Context, tx *database.Tx, key, subject strin
 	if m.CorrelationID == "" {
 		m.CorrelationID = m.ID
 	}
-	if err := tx.QueryRow(nextSequence, subject).Scan(&m.Sequence); err != nil {
+	if err := o.insert(tx, &r); err != nil {
 		return fmt.Errorf("append %s: %w", eventType, err)
 	}
-	result, err := tx.Exec(insertRow, m.ID, m.Type, m.SchemaVersion, m.Subject, m.Key, m.Sequence, database.Micros(m.Time),
-		m.CorrelationID, m.CausationID, m.TraceParent, data, r.partition)
-	if err != nil {
-		return fmt.Errorf("append %s: %w", eventType, err)
-	}
-	if r.number, err = result.LastInsertId(); err != nil {
-		return fmt.Errorf("append %s: %w", eventType, err)
-	}
-	tx.AfterCommit(func() { o.hold(r) })
 	return nil
 }
 
-// hold keeps a committed row for the relay.
+// insert writes a row, and has the relay know of it once it is committed. In a schema that only this process writes to, the row is
+// handed over in memory. In one that is shared the relay may be elsewhere, and where it is here it reads the table: who writes
+// holds up the writers of all processes, and so does not wait to hear the row's number.
+func (o *Outbox) insert(tx *database.Tx, r *row) error {
+	m := &r.meta
+	if err := tx.ExecLater(countSubject, m.Subject); err != nil {
+		return err
+	}
+	args := []any{m.ID, m.Type, m.SchemaVersion, m.Key, database.Micros(m.Time), m.CorrelationID, m.CausationID, m.TraceParent, r.data,
+		r.partition, m.Subject}
+	if o.db.Shared() {
+		if o.relaying.Load() {
+			tx.AfterCommit(o.look)
+		} else {
+			tx.Notify(committed)
+		}
+		return tx.ExecLater(insertRow, args...)
+	}
+	if err := tx.QueryRow(insertRow+returning, args...).Scan(&r.number, &m.Sequence); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { o.hold(*r) })
+	return nil
+}
+
+// hold keeps a committed row for the relay, if it is at work: when it begins, it reads the table.
 func (o *Outbox) hold(r row) {
+	if !o.relaying.Load() {
+		return
+	}
 	o.mu.Lock()
-	if o.overflow || len(o.held) >= maxHeld {
-		o.held, o.overflow = nil, true
+	if o.unread || len(o.held) >= maxHeld {
+		o.held, o.unread = nil, true
 	} else {
 		o.held = append(o.held, r)
 	}
 	o.mu.Unlock()
+	o.remind()
+}
+
+// look tells the relay that the table has rows that it has not been given.
+func (o *Outbox) look() {
+	o.mu.Lock()
+	o.held, o.unread = nil, true
+	o.mu.Unlock()
+	o.remind()
+}
+
+func (o *Outbox) remind() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
 	}
 }
 
-// take returns the rows committed since the last call, or overflow if the caller has to read them from the table.
-func (o *Outbox) take() (rows []row, overflow bool) {
+// take returns the rows committed since the last call, or unread if the caller has to read the table.
+func (o *Outbox) take() (rows []row, unread bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	rows, overflow = o.held, o.overflow
-	o.held, o.overflow = nil, false
-	return rows, overflow
+	rows, unread = o.held, o.unread
+	o.held, o.unread = nil, false
+	return rows, unread
 }

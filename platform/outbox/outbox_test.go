@@ -307,6 +307,7 @@ func TestRowsBeyondMemoryAreReadFromTheTable(t *testing.T) {
 
 func TestWithASettlingBusARowIsDoneWhenAllGroupsHaveAckedIt(t *testing.T) {
 	dir := t.TempDir()
+	databasetest.Config(t, dir, "shop") // which outlives the first
 	var settled string
 	t.Run("first process", func(t *testing.T) {
 		s := openShopIn(t, dir)

@@ -204,9 +204,8 @@ func (o *once) write(ctx context.Context, run func(context.Context, *database.Tx
 		if answer, err = run(ctx, tx); err != nil {
 			return err
 		}
-		_, err = tx.Exec(insertAnswer, o.id[:], o.print[:], answer.status, answer.location, answer.version, answer.body,
+		return tx.ExecLater(insertAnswer, o.id[:], o.print[:], answer.status, answer.location, answer.version, answer.body,
 			database.Micros(o.request.server.config.Wall()))
-		return err
 	})
 	if err != nil {
 		return err

@@ -354,7 +354,7 @@ func TestAnAnswerStoredByAnotherReplicaMeanwhileWins(t *testing.T) {
 func TestAnAnswerIsNeverStoredWithoutItsEffect(t *testing.T) {
 	s := newShop(t)
 	err := s.db.Write(context.Background(), func(_ context.Context, tx *database.Tx) error {
-		_, err := tx.Exec(`CREATE TRIGGER full BEFORE INSERT ON idempotency BEGIN SELECT RAISE(ABORT, 'no room'); END`)
+		_, err := tx.Exec(`ALTER TABLE idempotency RENAME COLUMN created_at TO elsewhere`) // what is read stays as it is
 		return err
 	})
 	if err != nil {
@@ -411,9 +411,14 @@ func TestAnswersAreKeptForADay(t *testing.T) {
 func TestPruningTakesManyRowsInSmallTransactions(t *testing.T) {
 	s := newShop(t)
 	err := s.db.Write(context.Background(), func(_ context.Context, tx *database.Tx) error {
-		_, err := tx.Exec(`INSERT INTO idempotency (request, fingerprint, status, location, version, body, created_at)
-			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2600) SELECT 'r' || i, '', 200, '', 0, '', i FROM n`)
-		return err
+		for i := range 2600 {
+			err := tx.ExecLater(`INSERT INTO idempotency (request, fingerprint, status, location, version, body, created_at)
+				VALUES (?, ?, 200, '', 0, ?, ?)`, fmt.Append(nil, i), []byte{}, []byte{}, i+1)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ func (l lines) Write(line []byte) (int, error) {
 }
 
 func TestAFileThatIsLockedAtTheStartIsWaitedFor(t *testing.T) {
+	t.Setenv("KERF_TEST_DATABASE", "") // only files are locked like this
 	dir := t.TempDir()
 	db := databasetest.OpenIn(t, dir, "orders", migrations.FS)
 	log := make(lines, 100)
@@ -63,6 +64,7 @@ func TestAFileThatIsLockedAtTheStartIsWaitedFor(t *testing.T) {
 }
 
 func TestAQueueThatWaitsForItsFileEndsWhenItIsToldTo(t *testing.T) {
+	t.Setenv("KERF_TEST_DATABASE", "") // only files are locked like this
 	dir := t.TempDir()
 	db := databasetest.OpenIn(t, dir, "orders", migrations.FS)
 	log := make(lines, 100)

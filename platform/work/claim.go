@@ -176,8 +176,7 @@ func (q *Queue) handOn(tx *database.Tx, items rows, item *row, gone bool) error 
 		if err := updateRow(tx, item); err != nil {
 			return err
 		}
-		on, due := item.clock, item.due
-		tx.AfterCommit(func() { q.expect(on, due) })
+		q.announce(tx, item, false)
 	}
 	return q.place(tx, nil, heir, leaseRow)
 }

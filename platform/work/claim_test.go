@@ -13,7 +13,7 @@ import (
 
 // effect counts, in the transaction, that something was done for the key.
 func effect(tx *database.Tx, key string) error {
-	_, err := tx.Exec(`INSERT INTO effect VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET n = n + 1`, key)
+	_, err := tx.Exec(`INSERT INTO effect VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET n = effect.n + 1`, key)
 	return err
 }
 

@@ -227,22 +227,12 @@ func (d *dispatcher) nextDue(tx *database.Tx, on Time, now instants) (time.Time,
 }
 
 // sweep looks, without writing, for what nobody was woken for: items of a process
-// that ended without a word, whose leases have expired, and due items that are
-// free. It has the next pass find them.
+// that ended without a word, whose leases are worth nothing or have expired, and due
+// items that are free. It has the next pass find them.
 func (d *dispatcher) sweep(ctx context.Context) {
 	q := d.queue
-	now := q.now()
-	var expired int64
-	err := q.db.QueryRow(ctx, `SELECT count(*) FROM work WHERE lease <> 0 AND lease_until <= ?`, now.wall).Scan(&expired)
-	if err == nil && expired > 0 {
-		q.log.Warn("leases of work expired", "count", expired)
-		err = q.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
-			_, err := tx.Exec(`UPDATE work SET lease = 0, lease_until = 0 WHERE lease <> 0 AND lease_until <= ?`, now.wall)
-			return err
-		})
-	}
-	if err != nil && ctx.Err() == nil {
-		q.log.Warn("expired leases not freed", "error", err)
+	if err := q.freeLost(ctx); err != nil && ctx.Err() == nil {
+		q.log.Warn("leases of others not looked through", "error", err)
 	}
 	for _, on := range []Time{Wall, Domain} {
 		var due *int64

@@ -19,8 +19,8 @@ func (q *Queue) Depth(ctx context.Context) (Depth, error) {
 	var d Depth
 	now := q.now()
 	err := q.db.QueryRow(ctx, `SELECT
-		count(*) FILTER (WHERE lease = 0 AND due >  CASE clock WHEN 0 THEN ? ELSE ? END),
-		count(*) FILTER (WHERE lease = 0 AND due <= CASE clock WHEN 0 THEN ? ELSE ? END),
+		count(*) FILTER (WHERE lease = 0 AND due >  CASE clock WHEN 0 THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END),
+		count(*) FILTER (WHERE lease = 0 AND due <= CASE clock WHEN 0 THEN CAST(? AS BIGINT) ELSE CAST(? AS BIGINT) END),
 		count(*) FILTER (WHERE lease <> 0),
 		count(*) FILTER (WHERE stuck <> 0) FROM work`, now.wall, now.domain, now.wall, now.domain).
 		Scan(&d.Waiting, &d.Due, &d.Claimed, &d.Stuck)

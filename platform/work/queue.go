@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +63,7 @@ type Queue struct {
 	metrics *metrics
 
 	kinds  map[string]kind
-	tokens atomic.Int64 // lease tokens: counted up from a random start, so that two processes share none
+	tokens atomic.Int64 // the last that was given: see token
 
 	ready   *line         // claimed, waiting for a worker
 	running atomic.Bool   // Run has begun and not been told to end
@@ -94,7 +93,6 @@ func New(db *database.DB, clk *clock.Clock, cfg Config, log *slog.Logger, reg pr
 		wakeup: make(chan struct{}, 1),
 	}
 	q.metrics = newMetrics(db.Module(), q, reg)
-	q.tokens.Store(rand.Int64N(1 << 62))
 	return q
 }
 
@@ -152,8 +150,7 @@ func (q *Queue) Schedule(tx *database.Tx, kind, key string, due time.Time, paylo
 // the handler may still run, but its record fails with ErrLeaseLost. A handler does
 // not cancel itself, it finishes.
 func (q *Queue) Cancel(tx *database.Tx, kind, key string) error {
-	_, err := tx.Exec(`DELETE FROM work WHERE key = ? AND kind = ?`, key, kind)
-	return err
+	return tx.ExecLater(`DELETE FROM work WHERE key = ? AND kind = ?`, key, kind)
 }
 
 // place writes a free item down. If it is due, its key is free and there is room,
@@ -161,12 +158,12 @@ func (q *Queue) Cancel(tx *database.Tx, kind, key string) error {
 // saves the transaction of a claim; otherwise the dispatcher learns when it is due.
 func (q *Queue) place(tx *database.Tx, rows rows, item *row, write func(*database.Tx, *row) error) error {
 	now := q.now()
-	if !item.dueAt(now) || rows.heldByOther(item.kind, now.wall) || !q.hasRoom() {
+	due, held := item.dueAt(now), rows.heldByOther(item.kind, now.wall)
+	if !due || held || !q.hasRoom() {
 		if err := write(tx, item); err != nil {
 			return err
 		}
-		on, due := item.clock, item.due
-		tx.AfterCommit(func() { q.expect(on, due) })
+		q.announce(tx, item, due && !held)
 		return nil
 	}
 	claim := q.claim(item, now)
@@ -177,9 +174,24 @@ func (q *Queue) place(tx *database.Tx, rows rows, item *row, write func(*databas
 	return nil
 }
 
+// notice is what processes tell each other that there is something to do which they
+// do not do themselves.
+const notice = "work"
+
+// announce lets it be known, once tx has committed, when a free item is due: here, and
+// where others share the schema also to them, unless this process will see to it. If
+// it dies before, they find the item when they next sweep.
+func (q *Queue) announce(tx *database.Tx, item *row, due bool) {
+	on, at := item.clock, item.due
+	tx.AfterCommit(func() { q.expect(on, at) })
+	if q.db.Shared() && (due || !q.running.Load()) {
+		tx.Notify(notice)
+	}
+}
+
 // claim leases the item in memory; the caller writes it down.
 func (q *Queue) claim(item *row, now instants) *Claim {
-	item.lease = q.tokens.Add(1)
+	item.lease = q.token()
 	item.leaseUntil = now.wall + q.config.Lease.Microseconds()
 	return &Claim{
 		Kind:     item.kind,

@@ -79,26 +79,22 @@ func scanRows(found *sql.Rows) (rows, error) {
 }
 
 func insertRow(tx *database.Tx, r *row) error {
-	_, err := tx.Exec(`INSERT INTO work (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return tx.ExecLater(`INSERT INTO work (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		r.key, r.kind, r.clock, r.due, r.next, r.attempts, r.stuck, r.lease, r.leaseUntil,
 		r.payload, r.lastError, r.origin.correlation, r.origin.causation, r.origin.traceParent)
-	return err
 }
 
 func updateRow(tx *database.Tx, r *row) error {
-	_, err := tx.Exec(`UPDATE work SET clock = ?, due = ?, next = ?, attempts = ?, stuck = ?, lease = ?, lease_until = ?,
+	return tx.ExecLater(`UPDATE work SET clock = ?, due = ?, next = ?, attempts = ?, stuck = ?, lease = ?, lease_until = ?,
 		payload = ?, last_error = ?, correlation = ?, causation = ?, traceparent = ? WHERE key = ? AND kind = ?`,
 		r.clock, r.due, r.next, r.attempts, r.stuck, r.lease, r.leaseUntil, r.payload, r.lastError,
 		r.origin.correlation, r.origin.causation, r.origin.traceParent, r.key, r.kind)
-	return err
 }
 
 func deleteRow(tx *database.Tx, r *row) error {
-	_, err := tx.Exec(`DELETE FROM work WHERE key = ? AND kind = ?`, r.key, r.kind)
-	return err
+	return tx.ExecLater(`DELETE FROM work WHERE key = ? AND kind = ?`, r.key, r.kind)
 }
 
 func leaseRow(tx *database.Tx, r *row) error {
-	_, err := tx.Exec(`UPDATE work SET lease = ?, lease_until = ? WHERE key = ? AND kind = ?`, r.lease, r.leaseUntil, r.key, r.kind)
-	return err
+	return tx.ExecLater(`UPDATE work SET lease = ?, lease_until = ? WHERE key = ? AND kind = ?`, r.lease, r.leaseUntil, r.key, r.kind)
 }

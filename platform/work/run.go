@@ -17,15 +17,19 @@ import (
 // go on for Config.Drain before their contexts end, and Run returns nil once the
 // last handler has. A database that fails, be it from the start, is waited for.
 //
-// It takes over, at once, what a previous process had claimed: on SQLite one
-// process owns the file.
+// It takes over, at once, what processes had claimed that are no more: on SQLite, where
+// one process owns the file, all that is claimed. Of several processes that share a
+// schema each runs a queue: an item goes to the one that schedules it when it is due
+// at once, else to whoever finds it first.
 func (q *Queue) Run(ctx context.Context) error {
-	if err := q.takeOver(ctx); err != nil {
+	if err := q.begin(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("work of %s: %w", q.db.Module(), err)
 	}
+	stop := q.db.Listen(notice, q.lookAgain)
+	defer stop()
 	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	q.ready.open()
@@ -43,15 +47,12 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// takeOver frees what a previous process had claimed, and tries until it has: before
+// begin takes over what ended processes had claimed, and tries until it has: before
 // that nothing is claimed here. An error is a defect, or that of ctx.
-func (q *Queue) takeOver(ctx context.Context) error {
+func (q *Queue) begin(ctx context.Context) error {
 	for failures := 1; ; failures++ {
-		err := q.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
-			_, err := tx.Exec(`UPDATE work SET lease = 0, lease_until = 0 WHERE lease <> 0`)
-			return err
-		})
-		if fault.KindOf(err) != fault.KindUnavailable {
+		err := q.takeOver(ctx)
+		if kind := fault.KindOf(err); kind != fault.KindUnavailable && kind != fault.KindUnknown {
 			return err
 		}
 		wait := min(q.backOff(failures), longestTakeOver)
@@ -67,13 +68,16 @@ func (q *Queue) takeOver(ctx context.Context) error {
 // longestTakeOver bounds the wait between two tries to begin.
 const longestTakeOver = 2 * time.Second
 
+// lettingGo bounds the transaction that frees claims at the end.
+const lettingGo = 5 * time.Second
+
 // letGo frees what was claimed and not begun, so that another process need not
 // wait for the leases to expire. If that fails, they do expire.
 func (q *Queue) letGo(claims []*Claim) {
 	if len(claims) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), q.config.Drain)
+	ctx, cancel := context.WithTimeout(context.Background(), lettingGo)
 	defer cancel()
 	err := q.db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
 		for _, c := range claims {
@@ -133,10 +137,15 @@ func (q *Queue) handle(ctx context.Context, c *Claim) {
 }
 
 // holds reports whether the claim may begin. One that waited so long for a worker
-// that its lease could run out under the handler is claimed anew first.
+// that its lease could run out under the handler is claimed anew first; so is, where
+// others may have taken this process for dead, one that waited for a while.
 func (q *Queue) holds(ctx context.Context, c *Claim) bool {
+	fresh := q.config.Lease - q.config.Timeout
+	if q.db.Shared() {
+		fresh = min(fresh, unquestioned)
+	}
 	left := time.Duration(c.until-micros(q.clock.Wall())) * time.Microsecond
-	if left >= q.config.Timeout {
+	if left >= q.config.Lease-fresh {
 		return true
 	}
 	until := c.until
@@ -154,6 +163,10 @@ func (q *Queue) holds(ctx context.Context, c *Claim) bool {
 	c.until = until
 	return true
 }
+
+// unquestioned is for how long a claim is taken for good without asking the table:
+// less than a process has to be silent before others take it for dead.
+const unquestioned = 5 * time.Second
 
 // call runs the handler under its deadline and turns a panic into an error.
 func (q *Queue) call(ctx context.Context, c *Claim) (err error) {
