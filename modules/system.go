@@ -2,11 +2,13 @@ package modules
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -173,14 +175,16 @@ func (s *system) openBus(context.Context) (err error) {
 
 func (s *system) newBus() (bus.Bus, error) {
 	c := s.cfg.Bus
-	security, err := c.TLS.Load()
-	if err != nil {
-		return nil, err
+	var (
+		made     bus.Bus
+		security *tls.Config
+		err      error
+	)
+	if c.Driver == "kafka" && c.TLS.Enabled || strings.HasPrefix(c.URL, "amqps:") {
+		if security, err = c.TLS.Load(); err != nil {
+			return nil, err
+		}
 	}
-	if c.Driver == "kafka" && !c.TLS.Enabled { // with AMQP the URL says it
-		security = nil
-	}
-	var made bus.Bus
 	switch c.Driver {
 	case "kafka":
 		made, err = kafka.New(kafka.Config{

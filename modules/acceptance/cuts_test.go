@@ -132,7 +132,7 @@ func cuts() (shapes []shape) {
 		}
 	}
 	for _, c := range wanted {
-		c.replicas = cmp.Or(c.replicas, 1)
+		c.replicas, c.protocol = cmp.Or(c.replicas, 1), cmp.Or(c.protocol, "grpc")
 		shapes = append(shapes, shape{c.String(), func(t *testing.T, speed float64) *server { return c.start(t, speed) }})
 	}
 	return shapes

@@ -135,7 +135,8 @@ func (d *diner) sees(o *order, state string) *page {
 // ends waits until the order has ended in a state for a reason, with a charge in cents, and nothing held.
 func (d *diner) ends(o *order, state, reason string, charge int64) *page {
 	d.t.Helper()
-	p := d.sees(o, state)
+	d.sees(o, state)
+	p := d.page(o) // anew: its parts are read side by side, and the payment's may have been read before the order ended
 	if p.Order.Reason != reason {
 		d.t.Errorf("order %s ended because of %q, want %q", o.ID, p.Order.Reason, reason)
 	}
