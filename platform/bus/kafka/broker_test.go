@@ -147,7 +147,6 @@ func answers(address string) error {
 // quick has short timings.
 var quick = kafka.Timing{
 	Heartbeat: 200 * time.Millisecond,
-	Session:   6 * time.Second,
 	Commit:    20 * time.Millisecond,
 	Grace:     100 * time.Millisecond,
 	Retry:     100 * time.Millisecond,

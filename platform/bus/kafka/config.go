@@ -59,8 +59,8 @@ type Timing struct {
 	Fetch time.Duration
 	// Heartbeat is how often a member tells its group that it lives, and so how soon it learns that partitions move; 1 s if zero.
 	Heartbeat time.Duration
-	// Session is after how long a silence a member's partitions are given to others; 10 s if zero. Brokers refuse less than 6 s,
-	// unless configured otherwise.
+	// Session is after how long a silence a member's partitions are given to others; 6 s if zero, less than which brokers refuse unless
+	// they are configured otherwise. A process that was killed is missed for so long, also by the one that replaces it.
 	Session time.Duration
 	// Commit is for how long acks are gathered before they are committed; 250 ms if zero. After a crash so much comes again.
 	Commit time.Duration
@@ -82,7 +82,7 @@ func (t Timing) withDefaults() Timing {
 		{&t.Publish, 10 * time.Second},
 		{&t.Fetch, 10 * time.Second},
 		{&t.Heartbeat, time.Second},
-		{&t.Session, 10 * time.Second},
+		{&t.Session, 6 * time.Second},
 		{&t.Commit, 250 * time.Millisecond},
 		{&t.Grace, 500 * time.Millisecond},
 		{&t.Close, 5 * time.Second},

@@ -9,25 +9,27 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+// rebalanceTimeout is how long a group waits for the members that live and do not come when partitions move.
+const rebalanceTimeout = 10 * time.Second
+
 // join makes the subscription a member of its group. The function that it returns works until the subscription ends, and leaves.
 func (s *subscription) join() (func(), error) {
 	timing := s.bus.cfg.Timing
 	l := newLine(s.bus.network)
-	id := s.group + "." + s.topic
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
-		ID:                id,
+		ID:                s.id(),
 		Brokers:           s.bus.cfg.Brokers,
 		Dialer:            l.dialer(s.bus),
 		Topics:            []string{s.topic},
 		StartOffset:       kafka.FirstOffset,
 		HeartbeatInterval: timing.Heartbeat,
 		SessionTimeout:    timing.Session,
-		RebalanceTimeout:  timing.Session,
+		RebalanceTimeout:  rebalanceTimeout,
 		JoinGroupBackoff:  timing.Retry,
 		Timeout:           dialTimeout,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("join group %s: %w", id, err)
+		return nil, fmt.Errorf("join group %s: %w", s.id(), err)
 	}
 	return func() {
 		// Leaving waits for the broker's answers, but not without end.
@@ -38,12 +40,14 @@ func (s *subscription) join() (func(), error) {
 	}, nil
 }
 
-// attend takes part in the group's generations until the subscription ends, and closes the group. A generation is the time in which
-// the members of a group, and who has which partition, are the same.
+// attend takes part in the group's generations until the subscription ends. A generation is the time in which the members of a group,
+// and who has which partition, are the same. The group is to be closed when attend returns.
 //
-// A group that is closed while it is joined, or whose generation has ended a moment before, is not left: its member stays until its
-// session ends, and all others wait for it. So it is closed in the middle of a generation, if need be of the next.
+// kafka-go does not leave a group that is closed while it is joined, or whose generation has ended a moment before: its member stays
+// until its session ends, and the others wait for it. So attend returns in the middle of a generation, if need be of the next.
 func (s *subscription) attend(group *kafka.ConsumerGroup) {
+	member, joined := "", func() {}
+	defer func() { joined() }()
 	for {
 		g, err := group.Next(context.Background())
 		ending := s.ctx.Err() != nil
@@ -53,9 +57,14 @@ func (s *subscription) attend(group *kafka.ConsumerGroup) {
 		case ending:
 			return
 		case err != nil:
-			s.bus.network.trouble(s.group+"."+s.topic, "group cannot be joined, trying again", "topic", s.topic, "group", s.group, "error", err)
+			s.bus.network.trouble(s.id(), "group cannot be joined, trying again", "topic", s.topic, "group", s.group, "error", err)
+			if member != "" {
+				member, joined = "", s.leave(member)
+			}
 			continue
 		}
+		joined()
+		member, joined = g.MemberID, func() {}
 		ended := make(chan struct{})
 		g.Start(func(generation context.Context) {
 			defer close(ended)
@@ -68,3 +77,26 @@ func (s *subscription) attend(group *kafka.ConsumerGroup) {
 		}
 	}
 }
+
+// leave makes a member leave the group that kafka-go has given up, because it could not reach the broker: the member that replaces it
+// would else wait until the old one's session ends. kafka-go misreads the answer, so this is repeated until joined is called.
+func (s *subscription) leave(member string) (joined func()) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		members := []kafka.LeaveGroupRequestMember{{ID: member}}
+		for wait(ctx, s.bus.cfg.Timing.Retry) {
+			if _, err := s.bus.client.LeaveGroup(ctx, &kafka.LeaveGroupRequest{GroupID: s.id(), Members: members}); err != nil {
+				s.bus.transport.CloseIdleConnections()
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// id is the group's name in Kafka.
+func (s *subscription) id() string { return s.group + "." + s.topic }

@@ -11,7 +11,7 @@ import (
 // partition is read by one member for one turn.
 type partition struct {
 	*turn
-	id int
+	number int
 	// place is the offset after the last message that was acked, or kafka.FirstOffset before any was, ever.
 	place atomic.Int64
 	// end is the offset that the next message will get, as far as known.
@@ -24,7 +24,7 @@ func (p *partition) lag() int64 { return max(p.end.Load()-max(p.place.Load(), 0)
 
 // read delivers the partition's messages one after the other: until hold ends, while one is in flight, and else until more ends.
 func (p *partition) read(hold, more context.Context) {
-	r := p.bus.read(p.topic, p.id, p.place.Load())
+	r := p.bus.read(p.topic, p.number, p.place.Load())
 	defer func() { r.close() }()
 	for {
 		record, err := r.FetchMessage(more)
@@ -33,12 +33,12 @@ func (p *partition) read(hold, more context.Context) {
 			return
 		case errors.Is(err, kafka.OffsetOutOfRange):
 			// The broker has lost what it had acknowledged, or deleted what was not read in time.
-			p.bus.log.Error("broker does not have the place of the group any more, reading what it has", "topic", p.topic, "partition", p.id,
+			p.bus.log.Error("broker does not have the place of the group any more, reading what it has", "topic", p.topic, "partition", p.number,
 				"group", p.group, "place", p.place.Load())
 			r.close()
-			r = p.bus.read(p.topic, p.id, kafka.FirstOffset)
+			r = p.bus.read(p.topic, p.number, kafka.FirstOffset)
 		case err != nil:
-			p.bus.network.trouble(p.topic, "topic cannot be read, trying again", "topic", p.topic, "partition", p.id, "error", err)
+			p.bus.network.trouble(p.topic, "topic cannot be read, trying again", "topic", p.topic, "partition", p.number, "error", err)
 			if !wait(more, p.bus.cfg.Timing.Retry) {
 				return
 			}

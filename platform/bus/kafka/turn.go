@@ -20,7 +20,7 @@ type turn struct {
 func newTurn(s *subscription, g *kafka.Generation) *turn {
 	t := &turn{subscription: s, generation: g, acks: make(chan struct{}, 1)}
 	for _, a := range g.Assignments[s.topic] {
-		p := &partition{turn: t, id: a.ID, committed: a.Offset}
+		p := &partition{turn: t, number: a.ID, committed: a.Offset}
 		p.place.Store(a.Offset)
 		t.partitions = append(t.partitions, p)
 	}
@@ -74,7 +74,7 @@ func (t *turn) commit() {
 	places := map[int]int64{}
 	for _, p := range t.partitions {
 		if place := p.place.Load(); place >= 0 && place != p.committed {
-			places[p.id] = place
+			places[p.number] = place
 		}
 	}
 	if len(places) == 0 {
@@ -82,11 +82,11 @@ func (t *turn) commit() {
 	}
 	if err := t.generation.CommitOffsets(map[string]map[int]int64{t.topic: places}); err != nil {
 		t.commitErrors.Inc()
-		t.bus.network.trouble("commit."+t.group+"."+t.topic, "place of the group cannot be committed", "topic", t.topic, "group", t.group, "error", err)
+		t.bus.network.trouble("commit."+t.id(), "place of the group cannot be committed", "topic", t.topic, "group", t.group, "error", err)
 		return
 	}
 	for _, p := range t.partitions {
-		if place, ok := places[p.id]; ok {
+		if place, ok := places[p.number]; ok {
 			p.committed = place
 		}
 	}
@@ -99,7 +99,7 @@ func (t *turn) watchEnds(ctx context.Context) {
 		var behind []kafka.OffsetRequest
 		for _, p := range t.partitions {
 			if p.lag() > 0 {
-				behind = append(behind, kafka.LastOffsetOf(p.id))
+				behind = append(behind, kafka.LastOffsetOf(p.number))
 			}
 		}
 		if len(behind) == 0 {
@@ -110,7 +110,7 @@ func (t *turn) watchEnds(ctx context.Context) {
 			continue // it is not worth more than another attempt
 		}
 		for _, p := range t.partitions {
-			if end, ok := ends[p.id]; ok {
+			if end, ok := ends[p.number]; ok {
 				p.end.Store(end)
 			}
 		}
