@@ -85,7 +85,9 @@ func (s silent) ListParked(ctx context.Context, _ *platformpb.ListParkedRequest)
 	return nil, s.err
 }
 
-func (s silent) Audit(context.Context, *platformpb.AuditRequest) (*platformpb.AuditResponse, error) { return nil, s.err }
+func (s silent) Audit(context.Context, *platformpb.AuditRequest) (*platformpb.AuditResponse, error) {
+	return nil, s.err
+}
 
 func TestParkedMessagesComeInPagesAndOnlyHeadsCanBeActedOn(t *testing.T) {
 	get := edge(t, whole(), map[string]platformpb.PlatformService{"orders": desk{parked: []*platformpb.ParkedMessage{

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -72,7 +71,7 @@ func (r Remote) serve(c echo.Context) error {
 		FlushInterval: -1, // nothing waits here, whatever its type
 		ErrorLog:      log.New(io.Discard, "", 0),
 	}
-	proxy.ServeHTTP(&p.answer, c.Request().WithContext(p.time))
+	proxy.ServeHTTP(p.answer, c.Request().WithContext(p.time))
 	return p.failed
 }
 
@@ -80,23 +79,22 @@ func (r Remote) serve(c echo.Context) error {
 type passage struct {
 	c       echo.Context
 	time    *span
-	answer  answer
+	answer  http.ResponseWriter
 	failed  error // why there is no answer
 	endings []func()
 }
 
 func newPassage(c echo.Context) *passage {
-	return &passage{c: c, time: newSpan(c.Request().Context()), answer: answer{
-		ResponseWriter: c.Response(), control: http.NewResponseController(c.Response().Writer),
-	}}
+	p := &passage{c: c, time: newSpan(c.Request().Context())}
+	answer, done := web.Bounded(c)
+	p.answer, p.endings = answer, []func(){p.time.end, done}
+	return p
 }
 
 func (p *passage) end() {
-	p.time.end()
 	for _, end := range p.endings {
 		end()
 	}
-	_ = p.answer.control.SetWriteDeadline(time.Time{}) // of the connection, which lasts; not every one has it
 }
 
 // rewrite makes the request that the module gets. Path and query go as they came (the edge has refused a query that cannot be parsed);
@@ -146,23 +144,6 @@ func (p *passage) fail(_ http.ResponseWriter, _ *http.Request, err error) {
 		p.failed = fault.New(fault.KindInvalid, "invalid", "the body did not arrive whole").WithCause(err)
 	}
 }
-
-// answer is where the module's answer goes. A client that does not take it holds nobody up for long.
-type answer struct {
-	http.ResponseWriter
-	control *http.ResponseController
-}
-
-// longestWrite is how long a client may take to accept a piece of an answer.
-const longestWrite = 10 * time.Second
-
-func (a *answer) Write(b []byte) (int, error) {
-	_ = a.control.SetWriteDeadline(time.Now().Add(longestWrite)) // not every connection has one
-	return a.ResponseWriter.Write(b)
-}
-
-// Unwrap is for http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // stream is the body of a stream. When it is this side that ends it, it ends in order, and not as if the module had failed.
 type stream struct {
