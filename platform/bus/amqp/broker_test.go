@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -45,9 +44,7 @@ func TestNothingIsLostOrOutOfOrderWhenTheBrokerRestarts(t *testing.T) {
 		for started := time.Now(); time.Since(started) < 5*time.Second; {
 			flow(10)
 		}
-		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", command, err, out)
-		}
+		restart(t, command)
 		flow(10)
 	})
 }
