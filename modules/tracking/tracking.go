@@ -11,10 +11,13 @@ import (
 )
 
 // Module is tracking, wired: the service of its contract (trackingapi.TrackingService), its Routes, its Subscriptions, its Audit, and
-// Run, which hears where couriers are and prunes.
+// Run, which hears where couriers are, prunes, and rebuilds the views.
 type Module struct{ *internal.Service }
 
+// Logs are the logs of the modules whose events the views are made of; each is the module's platformpb.PlatformService, here or elsewhere.
+type Logs = internal.Logs
+
 // New makes the module on its database. positions is a subscriber without a group.
-func New(db *database.DB, clk *clock.Clock, positions message.Subscriber, log *slog.Logger) *Module {
-	return &Module{internal.New(db, clk, positions, log)}
+func New(db *database.DB, clk *clock.Clock, positions message.Subscriber, logs Logs, log *slog.Logger) *Module {
+	return &Module{internal.New(db, clk, positions, logs, log)}
 }

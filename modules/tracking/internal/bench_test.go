@@ -14,7 +14,7 @@ import (
 // BenchmarkApply folds whole lives of orders, 20 events each, 100 events in a transaction, as group commit
 // does under load. An operation is one event; the inbox's own statement is not in it.
 func BenchmarkApply(b *testing.B) {
-	s := New(databasetest.Open(b, "tracking"), clock.NewManual(noon), nil, slog.New(slog.DiscardHandler))
+	s := New(databasetest.Open(b, "tracking"), clock.NewManual(noon), nil, Logs{}, slog.New(slog.DiscardHandler))
 	facts := life(placed, made, authorized, approved, accepted, scheduled, assigned, preparing, delayed, ready, atCounter, handedOver, pickedUp,
 		captured, eta, atDoor, droppedOff, delivered, refunded, refunded)
 	b.ReportAllocs()

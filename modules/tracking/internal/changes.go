@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"kerf/modules/tracking/trackingapi"
 	"kerf/platform/database"
 )
@@ -22,13 +24,23 @@ const (
 	selectLogEnds        = `SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM view_change`
 
 	// A step of pruning looks at the oldest rows only, whatever the log's length.
+	// For a view that is what it was when it was last told, there is a change already.
+	insertAnnounced = insertChange + ` ON CONFLICT (order_id, sequence) DO NOTHING`
+
+	selectLastPosition = `SELECT coalesce(max(position), 0) FROM view_change`
+	selectChanged      = `SELECT position, order_id FROM view_change WHERE position > ? ORDER BY position LIMIT ?`
+
 	deleteOldChanges = `DELETE FROM view_change WHERE position < (SELECT min(position) + ? FROM view_change)
 		AND (changed_at < ? AND position < (SELECT max(position) FROM view_change)
 			OR position <= (SELECT max(position) - ? FROM view_change))`
 )
 
-// pruneStep is how many changes are deleted in a transaction.
-const pruneStep = 1000
+const (
+	// pruneStep is how many changes are deleted in a transaction.
+	pruneStep = 1000
+	// pruneEvery is the time, on the wall, from one pruning to the next.
+	pruneEvery = time.Minute
+)
 
 // change is a row of the log.
 type change struct {
@@ -68,12 +80,40 @@ func readChanges(ctx context.Context, db *database.DB, query string, args ...any
 	return found, rows.Err()
 }
 
+// announceView has the log hold a view as it is now.
+func announceView(tx *database.Tx, v *trackingapi.View, wall time.Time) error {
+	document, err := proto.Marshal(v)
+	if err == nil {
+		_, err = tx.Exec(insertAnnounced, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document)
+	}
+	if err != nil {
+		return fmt.Errorf("announce a view: %w", err)
+	}
+	return nil
+}
+
 // logEnds returns the first and the last position in the log; 1 and 0 while it is empty.
 func logEnds(ctx context.Context, db *database.DB) (first, last int64, err error) {
 	if err := db.QueryRow(ctx, selectLogEnds).Scan(&first, &last); err != nil {
 		return 0, 0, fmt.Errorf("read changes: %w", err)
 	}
 	return first, last, nil
+}
+
+// pruneAll prunes every so often, until ctx ends.
+func (s *Service) pruneAll(ctx context.Context) error {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "changes of views are not pruned", "error", err)
+			}
+		}
+	}
 }
 
 // Prune deletes the changes that are kept no longer.

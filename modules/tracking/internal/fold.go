@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kerf/modules/tracking/trackingapi"
@@ -91,10 +92,59 @@ func Fold(v *trackingapi.View, f Fact) bool {
 	v.Sequence++
 	f.Says(v)
 	if !f.Unremarkable {
-		remember(v, f)
+		remember(v, &trackingapi.HistoryEntry{Event: f.Event, Time: timestamppb.New(f.Time)})
 	}
-	v.Status, v.Reason = statusOf(v), v.GetOrder().GetReason()
+	conclude(v)
 	return true
+}
+
+func conclude(v *trackingapi.View) { v.Status, v.Reason = statusOf(v), v.GetOrder().GetReason() }
+
+// Adopt puts the section that another view of the order has of a source into v, in place of v's own, with the source's history.
+func Adopt(v, from *trackingapi.View, s Source) {
+	from = proto.CloneOf(from)
+	v.OrderId = from.GetOrderId()
+	v.ConsumerId = cmp.Or(v.ConsumerId, from.GetConsumerId())
+	v.RestaurantId = cmp.Or(v.RestaurantId, from.GetRestaurantId())
+	switch s {
+	case Orders:
+		v.Order = from.Order
+	case Kitchen:
+		v.Ticket = from.Ticket
+	case Delivery:
+		v.Delivery = from.Delivery
+	default:
+		v.Payment = from.Payment
+	}
+	v.History = slices.DeleteFunc(v.History, func(h *trackingapi.HistoryEntry) bool { return publisher(h.GetEvent()) == s })
+	for _, h := range from.GetHistory() {
+		if publisher(h.GetEvent()) == s {
+			remember(v, h)
+		}
+	}
+	conclude(v)
+}
+
+// sequenceOf is how far the view has heard a source; 0 if not at all.
+func sequenceOf(v *trackingapi.View, s Source) int64 {
+	switch s {
+	case Orders:
+		return v.GetOrder().GetSequence()
+	case Kitchen:
+		return v.GetTicket().GetSequence()
+	case Delivery:
+		return v.GetDelivery().GetSequence()
+	default:
+		return v.GetPayment().GetSequence()
+	}
+}
+
+// heard is how many events the sections say that they are made of.
+func heard(v *trackingapi.View) (n int64) {
+	for _, s := range sources {
+		n += sequenceOf(v, s)
+	}
+	return n
 }
 
 // sectionOf returns the sequence of the source's section, which it makes if there is none.
@@ -124,8 +174,7 @@ func sectionOf(v *trackingapi.View, s Source) *int64 {
 }
 
 // remember puts the event into the history: by time, then by source, then in the source's own order.
-func remember(v *trackingapi.View, f Fact) {
-	entry := &trackingapi.HistoryEntry{Event: f.Event, Time: timestamppb.New(f.Time)}
+func remember(v *trackingapi.View, entry *trackingapi.HistoryEntry) {
 	at := len(v.History)
 	for at > 0 && later(v.History[at-1], entry) {
 		at--
@@ -141,11 +190,13 @@ func later(a, b *trackingapi.HistoryEntry) bool {
 	) > 0
 }
 
-// rank is where the source of an event, such as kerf.kitchen.TicketAccepted, stands in sources.
-func rank(event string) int {
-	event = strings.TrimPrefix(event, "kerf.")
-	source, _, _ := strings.Cut(event, ".")
-	return slices.Index(sources, Source(source))
+// rank is where the source of an event stands in sources.
+func rank(event string) int { return slices.Index(sources, publisher(event)) }
+
+// publisher is the source of an event such as kerf.kitchen.TicketAccepted.
+func publisher(event string) Source {
+	source, _, _ := strings.Cut(strings.TrimPrefix(event, "kerf."), ".")
+	return Source(source)
 }
 
 // ended tells whether orders has said how the order ended.

@@ -38,23 +38,27 @@ type tracker struct {
 	t         *testing.T
 	clock     *clock.Manual
 	publisher message.Publisher
+	books     *books
 	web       *web.Server
 	url       string
-
-	mu       sync.Mutex
-	sequence map[string]int64 // by source and order
+	end       func() // ends the module, as the test's end does
 }
 
 func open(t *testing.T) *tracker {
 	t.Helper()
-	db := databasetest.Open(t, "tracking")
+	return openOn(t, databasetest.Open(t, "tracking"), newBooks())
+}
+
+// openOn is open on a schema, and with what was published before.
+func openOn(t *testing.T, db *database.DB, b *books) *tracker {
+	t.Helper()
 	clk := clock.NewManual(noon)
 	log := slog.New(slog.DiscardHandler)
 	messages := memory.New(memory.Config{Duplicate: true})
 	positions, err := messages.Subscriber("")
 	must(t, err)
 	k := &tracker{
-		Service: New(db, clk, positions, log), t: t, clock: clk, publisher: messages.Publisher(), sequence: map[string]int64{},
+		Service: New(db, clk, positions, b.logs(), log), t: t, clock: clk, publisher: messages.Publisher(), books: b,
 		web: web.New(web.Config{Verifier: webtest.Tokens{}, Wall: clk.Wall}),
 	}
 	k.Routes(k.web.Echo)
@@ -83,24 +87,25 @@ func (k *tracker) run(messages *memory.Bus) {
 			k.t.Error(err)
 		}
 	})
-	k.t.Cleanup(func() {
+	k.end = sync.OnceFunc(func() {
 		stop()
 		_ = messages.Close()
 		running.Wait()
 	})
+	k.t.Cleanup(k.end)
 	<-router.Running()
+	await(k.t, "the schema's age is known", func() bool {
+		now, err := readShowing(k.db.QueryRow(k.t.Context(), selectShowing))
+		return err == nil && now.looked
+	})
 }
 
 // publish puts an event of an order on the bus, the next of its source.
 func (k *tracker) publish(event proto.Message) {
 	k.t.Helper()
 	order := event.(interface{ GetOrderId() string }).GetOrderId()
-	source := string(sourceOf(event))
-	k.mu.Lock()
-	k.sequence[source+order]++
-	sequence := k.sequence[source+order]
-	k.mu.Unlock()
-	k.send(bus.Topic(source), order, sequence, event)
+	source := sourceOf(event)
+	k.send(bus.Topic(string(source)), order, k.books.next(source, order), event)
 }
 
 func (k *tracker) publishAll(events ...proto.Message) {
@@ -115,10 +120,12 @@ func (k *tracker) send(topic, subject string, sequence int64, event proto.Messag
 	payload, err := proto.Marshal(event)
 	must(k.t, err)
 	name, version := bus.TypeOf(event)
-	must(k.t, k.publisher.Publish(topic, bus.NewMessage(bus.Meta{
+	meta := bus.Meta{
 		ID: ids.New(), Type: name, Source: string(sourceOf(event)), Subject: subject, Key: subject, Sequence: sequence, Time: k.clock.Now(),
 		ContentType: "application/protobuf", SchemaVersion: version,
-	}, payload)))
+	}
+	must(k.t, k.publisher.Publish(topic, bus.NewMessage(meta, payload)))
+	k.books.write(meta, payload) // after it was published, as a relay does
 }
 
 // move reports where a courier is, at a second after noon.
@@ -170,7 +177,18 @@ type answer struct {
 
 func (k *tracker) get(token, path string, headers ...string) answer {
 	k.t.Helper()
-	res := k.ask(k.t.Context(), token, path, headers...)
+	return k.answerOf(k.ask(k.t.Context(), token, path, headers...))
+}
+
+func (k *tracker) do(req *http.Request) answer {
+	k.t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	must(k.t, err)
+	return k.answerOf(res)
+}
+
+func (k *tracker) answerOf(res *http.Response) answer {
+	k.t.Helper()
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
 	must(k.t, err)

@@ -38,17 +38,21 @@ func (l *lag) last() time.Duration {
 	return l.delay
 }
 
-const selectOldestParked = `SELECT coalesce(min(parked_at), 0) FROM parked WHERE ended = ''`
+// The oldest message that is parked, and the beginning of a rebuild without which there are views of new orders only; 0 for none.
+const selectSince = `SELECT coalesce((SELECT min(parked_at) FROM parked WHERE ended = ''), 0),
+	coalesce((SELECT started_at FROM rebuild WHERE cause = 'empty' AND phase IN ('reading', 'merging')), 0)`
 
 // behind is how far the views lag behind what happened: see the contract.
 func (s *Service) behind(ctx context.Context) (time.Duration, error) {
-	var parked int64
-	if err := s.db.QueryRow(ctx, selectOldestParked).Scan(&parked); err != nil {
-		return 0, fmt.Errorf("look for parked messages: %w", err)
+	var parked, building int64
+	if err := s.db.QueryRow(ctx, selectSince).Scan(&parked, &building); err != nil {
+		return 0, fmt.Errorf("look for what views lack: %w", err)
 	}
 	behind := s.lag.last()
-	if parked != 0 {
-		behind = max(behind, s.clock.Wall().Sub(database.Time(parked)))
+	for _, since := range []int64{parked, building} {
+		if since != 0 {
+			behind = max(behind, s.clock.Wall().Sub(database.Time(since)))
+		}
 	}
 	return behind, nil
 }

@@ -2,6 +2,9 @@ package internal
 
 import (
 	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
 
 	"kerf/modules/tracking/trackingapi"
 	"kerf/platform/bus"
@@ -9,49 +12,87 @@ import (
 	"kerf/platform/inbox"
 )
 
-// Subscriptions are what tracking hears: every event about an order.
-func (s *Service) Subscriptions() []inbox.Subscription {
-	return []inbox.Subscription{
-		{Module: string(Orders), Handlers: []inbox.Handler{
-			on(s, Orders, orderPlaced), on(s, Orders, orderApproved), on(s, Orders, orderRejected), on(s, Orders, cancelRequested),
-			on(s, Orders, cancelRefused), on(s, Orders, orderCancelled), on(s, Orders, orderDelivered), on(s, Orders, orderUndeliverable),
-		}},
-		{Module: string(Kitchen), Handlers: []inbox.Handler{
-			on(s, Kitchen, ticketCreated), on(s, Kitchen, ticketAccepted), on(s, Kitchen, ticketRejected), on(s, Kitchen, ticketExpired),
-			on(s, Kitchen, preparationStarted), on(s, Kitchen, ticketReady), on(s, Kitchen, ticketDelayed), on(s, Kitchen, ticketHandedOver),
-			on(s, Kitchen, ticketCancelled),
-		}},
-		{Module: string(Delivery), Handlers: []inbox.Handler{
-			on(s, Delivery, deliveryScheduled), on(s, Delivery, courierAssigned), on(s, Delivery, courierUnassigned),
-			on(s, Delivery, courierArrived), on(s, Delivery, orderPickedUp), on(s, Delivery, etaChanged), on(s, Delivery, orderDroppedOff),
-			on(s, Delivery, deliveryFailed), on(s, Delivery, deliveryCancelled),
-		}},
-		{Module: string(Accounting), Handlers: []inbox.Handler{
-			on(s, Accounting, paymentAuthorized), on(s, Accounting, paymentDeclined), on(s, Accounting, paymentVoided),
-			on(s, Accounting, paymentCaptured), on(s, Accounting, paymentRefunded),
-		}},
+// hearing is what the events of one type say, whether they come live or from their module's log.
+type hearing struct {
+	source Source
+	event  string // such as kerf.kitchen.TicketAccepted
+	live   func(*Service) inbox.Handler
+	// fact reads an event in protobuf.
+	fact func(meta bus.Meta, data []byte) (Fact, error)
+}
+
+// on is the hearing of the events of one type; says gives the change of the source's section.
+func on[E about](source Source, says func(E) func(*trackingapi.View)) hearing {
+	var none E
+	kind := none.ProtoReflect().Type()
+	name, _ := bus.TypeOf(none)
+	return hearing{
+		source: source, event: name,
+		live: func(s *Service) inbox.Handler {
+			return inbox.On(func(_ context.Context, tx *database.Tx, meta bus.Meta, event E) error {
+				return s.apply(tx, factOf(source, meta, event, says))
+			})
+		},
+		fact: func(meta bus.Meta, data []byte) (Fact, error) {
+			event := kind.New().Interface()
+			if err := proto.Unmarshal(data, event); err != nil {
+				return Fact{}, fmt.Errorf("read a %s: %w", name, err)
+			}
+			return factOf(source, meta, event.(E), says), nil
+		},
 	}
 }
 
-// on folds the events of one type.
-func on[E about](s *Service, source Source, says func(E) func(*trackingapi.View)) inbox.Handler {
-	return inbox.On(func(_ context.Context, tx *database.Tx, meta bus.Meta, event E) error {
-		return s.apply(tx, factOf(source, meta, event, says))
-	})
+// hearings are all events about an order.
+func hearings() []hearing {
+	return []hearing{
+		on(Orders, orderPlaced), on(Orders, orderApproved), on(Orders, orderRejected), on(Orders, cancelRequested),
+		on(Orders, cancelRefused), on(Orders, orderCancelled), on(Orders, orderDelivered), on(Orders, orderUndeliverable),
+
+		on(Kitchen, ticketCreated), on(Kitchen, ticketAccepted), on(Kitchen, ticketRejected), on(Kitchen, ticketExpired),
+		on(Kitchen, preparationStarted), on(Kitchen, ticketReady), on(Kitchen, ticketDelayed), on(Kitchen, ticketHandedOver),
+		on(Kitchen, ticketCancelled),
+
+		on(Delivery, deliveryScheduled), on(Delivery, courierAssigned), on(Delivery, courierUnassigned),
+		on(Delivery, courierArrived), on(Delivery, orderPickedUp), on(Delivery, etaChanged), on(Delivery, orderDroppedOff),
+		on(Delivery, deliveryFailed), on(Delivery, deliveryCancelled),
+
+		on(Accounting, paymentAuthorized), on(Accounting, paymentDeclined), on(Accounting, paymentVoided),
+		on(Accounting, paymentCaptured), on(Accounting, paymentRefunded),
+	}
+}
+
+// Subscriptions are what tracking hears: every event about an order.
+func (s *Service) Subscriptions() []inbox.Subscription {
+	subscriptions := make([]inbox.Subscription, len(sources))
+	for i, source := range sources {
+		subscriptions[i].Module = string(source)
+		for _, h := range hearings() {
+			if h.source == source {
+				subscriptions[i].Handlers = append(subscriptions[i].Handlers, h.live(s))
+			}
+		}
+	}
+	return subscriptions
 }
 
 // apply folds a fact into its view, notes the change, and wakes who watches once that is committed.
 func (s *Service) apply(tx *database.Tx, f Fact) error {
-	v, before, err := find(tx, f.OrderID)
+	stand, err := find(tx, f.OrderID)
 	if err != nil {
 		return err
 	}
-	if !Fold(v, f) {
+	before := sequenceOf(stand.shown.view, f.Source)
+	if !Fold(stand.shown.view, f) {
 		return nil
 	}
-	if err := save(tx, v, before, s.clock.Wall()); err != nil {
+	if err := s.save(tx, &stand.shown); err != nil {
 		return err
 	}
+	if err := stand.followWith(tx, f, before); err != nil {
+		return err
+	}
+	tx.Notify(topicViews)
 	tx.AfterCommit(func() {
 		s.lag.applied(f.Time)
 		s.watchers.changed(f.OrderID)

@@ -3,25 +3,40 @@ package internal
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"golang.org/x/sync/errgroup"
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/platform/bus"
+	"kerf/platform/database"
 )
 
-// pruneEvery is the time, on the wall, from one pruning to the next.
-const pruneEvery = time.Minute
-
-// Run hears where couriers are, and prunes, until ctx is done.
+// Run hears where couriers are and what other processes have changed, and does what one process at a time does, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
 	messages, err := s.positions.Subscribe(ctx, deliveryapi.PositionsTopic)
 	if err != nil {
 		return fmt.Errorf("tracking hears %s: %w", deliveryapi.PositionsTopic, err)
 	}
-	prune := time.NewTicker(pruneEvery)
-	defer prune.Stop()
+	g, running := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.hearPositions(running, messages) })
+	g.Go(func() error { return s.follow(running) })
+	g.Go(func() error { return s.db.Exclusive(running, "views", s.keep) })
+	if err := g.Wait(); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// keep prunes, and rebuilds the views.
+func (s *Service) keep(ctx context.Context, fence *database.Fence) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.rebuilder.work(ctx, fence) })
+	g.Go(func() error { return s.pruneAll(ctx) })
+	return g.Wait()
+}
+
+func (s *Service) hearPositions(ctx context.Context, messages <-chan *message.Message) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,10 +48,6 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			s.hearPosition(msg)
 			msg.Ack()
-		case <-prune.C:
-			if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
-				s.log.Error("changes of views are not pruned", "error", err)
-			}
 		}
 	}
 }

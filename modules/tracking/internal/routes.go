@@ -18,6 +18,8 @@ import (
 func (s *Service) Routes(e *echo.Echo) {
 	e.GET("/v1/tracking", s.getViews)
 	e.GET("/v1/tracking/events", s.getAllEvents)
+	e.POST("/v1/tracking/rebuild", s.postRebuild)
+	e.GET("/v1/tracking/rebuild", s.getRebuild)
 	e.GET("/v1/tracking/:order_id", s.getView)
 	e.GET("/v1/tracking/:order_id/events", s.getEvents)
 }
@@ -54,7 +56,7 @@ func (s *Service) viewOf(c echo.Context) (identity.Principal, *trackingapi.View,
 	if fault.KindOf(err) == fault.KindNotFound && s.mayCome(orderID) {
 		v, err = s.firstView(c, p, orderID)
 	}
-	return p, v, err
+	return p, v, s.notYet(c.Request().Context(), err)
 }
 
 func (s *Service) getViews(c echo.Context) error {

@@ -1,6 +1,7 @@
 // Package internal is tracking: how facts fold into a view (fold.go, which knows neither database nor network nor other modules) and what
-// each event says (facts.go), the views and the log of their changes (store.go, changes.go), and the ways in and out: events
-// (listen.go, positions.go), requests (routes.go, first_view.go), live streams (stream.go).
+// each event says (facts.go), the views and the log of their changes (store.go, changes.go), how they are rebuilt
+// (generation.go, rebuild.go and what follows it), and the ways in and out: events (listen.go, positions.go), requests (routes.go,
+// first_view.go, rebuild_routes.go), live streams (stream.go, follow.go).
 package internal
 
 import (
@@ -35,14 +36,16 @@ type Service struct {
 	watchers  *watchers
 	lag       *lag
 	patient   chan struct{} // holds one for each request that waits for a first view
+	rebuilder *rebuilder
 }
 
 var _ trackingapi.TrackingService = (*Service)(nil)
 
 // New makes tracking on its database.
-func New(db *database.DB, clk Clock, positions message.Subscriber, log *slog.Logger) *Service {
-	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: newWatchers(), lag: &lag{clock: clk},
-		patient: make(chan struct{}, mostPatient)}
+func New(db *database.DB, clk Clock, positions message.Subscriber, logs Logs, log *slog.Logger) *Service {
+	watchers := newWatchers()
+	return &Service{db: db, clock: clk, positions: positions, log: log, watchers: watchers, lag: &lag{clock: clk},
+		patient: make(chan struct{}, mostPatient), rebuilder: newRebuilder(db, clk, logs, watchers.changed, log)}
 }
 
 // GetView returns the view of an order: see the contract.
@@ -50,7 +53,7 @@ func (s *Service) GetView(ctx context.Context, req *trackingapi.GetViewRequest) 
 	p, _ := identity.From(ctx)
 	v, err := s.viewFor(ctx, p, req.GetOrderId())
 	if err != nil {
-		return nil, err
+		return nil, s.notYet(ctx, err)
 	}
 	behind, err := s.behind(ctx)
 	if err != nil {
@@ -69,6 +72,21 @@ func (s *Service) viewFor(ctx context.Context, p identity.Principal, orderID str
 		return nil, fault.NotFound("order")
 	}
 	return v, nil
+}
+
+// notYet turns NotFound into Unavailable while the views of older orders are still to be built.
+func (s *Service) notYet(ctx context.Context, err error) error {
+	if fault.KindOf(err) != fault.KindNotFound {
+		return err
+	}
+	last, failed := scanRebuild(s.db.QueryRow(ctx, selectRebuild))
+	switch {
+	case failed != nil:
+		return failed
+	case last != nil && last.cause == causeEmpty && !last.served():
+		return fault.Unavailable(time.Second, "rebuilding", "the views of orders are being built")
+	}
+	return err
 }
 
 func maySee(p identity.Principal, v *trackingapi.View) bool {
@@ -90,7 +108,8 @@ func (s *Service) Audit(ctx context.Context) (map[string]int64, error) {
 			counters["views_"+strings.ToLower(status)] = 0
 		}
 	}
-	rows, err := s.db.Query(ctx, `SELECT status, count(*) FROM order_view GROUP BY status`)
+	rows, err := s.db.Query(ctx, `SELECT status, count(*) FROM order_view
+		WHERE generation = (SELECT generation FROM showing WHERE one = 1) GROUP BY status`)
 	if err != nil {
 		return nil, err
 	}

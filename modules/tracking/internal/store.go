@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,13 +17,17 @@ import (
 
 // Every event of an order takes this path: a read, a write, and a row for the streams. Most events leave what the indexes hold as it is.
 const (
-	selectView = `SELECT document FROM order_view WHERE order_id = ?`
-	insertView = `INSERT INTO order_view (sequence, consumer_id, restaurant_id, status, placed_at, document, order_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	// One row always, whatever there is of the order: the view that is served, that in the making, and what is served and made now.
+	selectStand = `SELECT (SELECT document FROM order_view WHERE order_id = ? AND generation = s.generation),
+		(SELECT document FROM order_view WHERE order_id = ? AND generation = s.making),
+		s.generation, s.making, s.merging FROM showing s WHERE s.one = 1`
+	selectView = `SELECT document FROM order_view WHERE order_id = ? AND generation = (SELECT generation FROM showing WHERE one = 1)`
+	insertView = `INSERT INTO order_view (sequence, consumer_id, restaurant_id, status, placed_at, document, order_id, generation)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 	updateView = `UPDATE order_view SET sequence = ?, consumer_id = ?, restaurant_id = ?, status = ?, placed_at = ?, document = ?
-		WHERE order_id = ?`
-	updateStatus   = `UPDATE order_view SET sequence = ?, status = ?, document = ? WHERE order_id = ?`
-	updateDocument = `UPDATE order_view SET sequence = ?, document = ? WHERE order_id = ?`
+		WHERE order_id = ? AND generation = ?`
+	updateStatus   = `UPDATE order_view SET sequence = ?, status = ?, document = ? WHERE order_id = ? AND generation = ?`
+	updateDocument = `UPDATE order_view SET sequence = ?, document = ? WHERE order_id = ? AND generation = ?`
 	insertChange   = `INSERT INTO view_change (order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?)`
 )
 
@@ -47,36 +50,80 @@ func columnsOf(v *trackingapi.View) columns {
 	return c
 }
 
-// find returns an order's view and what its row holds; an empty view of sequence 0 if there is none yet.
-func find(tx *database.Tx, orderID string) (*trackingapi.View, columns, error) {
-	v, err := scanView(tx.QueryRow(selectView, orderID))
-	if fault.KindOf(err) == fault.KindNotFound {
-		return &trackingapi.View{}, columns{}, nil
-	}
-	return v, columnsOf(v), err
+// row is an order's view of one generation, with what its row holds so far.
+type row struct {
+	view       *trackingapi.View // empty, of sequence 0, if there is none yet
+	stored     bool
+	before     columns
+	generation int64
 }
 
-// save writes a view down that has changed, and the change.
-func save(tx *database.Tx, v *trackingapi.View, before columns, wall time.Time) error {
-	document, err := proto.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("write a view: %w", err)
+func rowOf(document []byte, generation int64) (row, error) {
+	if document == nil {
+		return row{view: &trackingapi.View{}, generation: generation}, nil
 	}
-	now := columnsOf(v)
+	v, err := decode(document)
+	return row{v, true, columnsOf(v), generation}, err
+}
+
+// stand is what there is of an order.
+type stand struct {
+	shown   row
+	making  row  // of generation 0 while none is in the making
+	merging bool // the logs have been read into the generation in the making
+}
+
+// find returns what there is of an order.
+func find(tx *database.Tx, orderID string) (*stand, error) {
+	var shown, making []byte
+	var generation, next, merging int64
+	if err := tx.QueryRow(selectStand, orderID, orderID).Scan(&shown, &making, &generation, &next, &merging); err != nil {
+		return nil, fmt.Errorf("read a view: %w", err)
+	}
+	s := &stand{merging: merging != 0}
+	var err error
+	if s.shown, err = rowOf(shown, generation); err != nil {
+		return nil, err
+	}
+	if next != 0 {
+		s.making, err = rowOf(making, next)
+	}
+	return s, err
+}
+
+// write writes a view down that has changed, and returns it as it is stored.
+func (r *row) write(tx *database.Tx) ([]byte, error) {
+	document, err := proto.Marshal(r.view)
+	if err != nil {
+		return nil, fmt.Errorf("write a view: %w", err)
+	}
+	v, now := r.view, columnsOf(r.view)
 	switch {
-	case before == columns{}:
-		_, err = tx.Exec(insertView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId())
-	case now == before:
-		_, err = tx.Exec(updateDocument, v.GetSequence(), document, v.GetOrderId())
-	case now == columns{before.consumerID, before.restaurantID, before.placedAt, now.status}:
-		_, err = tx.Exec(updateStatus, v.GetSequence(), now.status, document, v.GetOrderId())
+	case !r.stored:
+		_, err = tx.Exec(insertView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
+			r.generation)
+	case now == r.before:
+		_, err = tx.Exec(updateDocument, v.GetSequence(), document, v.GetOrderId(), r.generation)
+	case now == columns{r.before.consumerID, r.before.restaurantID, r.before.placedAt, now.status}:
+		_, err = tx.Exec(updateStatus, v.GetSequence(), now.status, document, v.GetOrderId(), r.generation)
 	default:
-		_, err = tx.Exec(updateView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId())
+		_, err = tx.Exec(updateView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
+			r.generation)
 	}
 	if err != nil {
-		return fmt.Errorf("write a view: %w", err)
+		return nil, fmt.Errorf("write a view: %w", err)
 	}
-	if _, err := tx.Exec(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document); err != nil {
+	return document, nil
+}
+
+// save writes the view down that is served, and its change.
+func (s *Service) save(tx *database.Tx, shown *row) error {
+	document, err := shown.write(tx)
+	if err != nil {
+		return err
+	}
+	v := shown.view
+	if _, err := tx.Exec(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(s.clock.Wall()), document); err != nil {
 		return fmt.Errorf("write a view's change: %w", err)
 	}
 	return nil
@@ -126,7 +173,8 @@ func list(ctx context.Context, db *database.DB, f filter, after place, limit int
 		after.placedAt = math.MaxInt64
 	}
 	query := strings.Builder{}
-	query.WriteString(`SELECT document FROM order_view WHERE (placed_at, order_id) < (?, ?)`)
+	query.WriteString(`SELECT document FROM order_view WHERE generation = (SELECT generation FROM showing WHERE one = 1)
+		AND (placed_at, order_id) < (?, ?)`)
 	args := []any{after.placedAt, after.orderID}
 	for _, c := range []struct{ condition, value string }{
 		{" AND consumer_id = ?", f.consumerID}, {" AND restaurant_id = ?", f.restaurantID}, {" AND status = ?", f.status},
@@ -143,7 +191,7 @@ func list(ctx context.Context, db *database.DB, f filter, after place, limit int
 // newestOpen returns the views of the newest orders that have not ended, at most limit of them, the oldest first.
 func newestOpen(ctx context.Context, db *database.DB, limit int) ([]*trackingapi.View, error) {
 	query := `SELECT document FROM (SELECT placed_at, order_id, document FROM order_view
-		WHERE status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?) AS newest
+		WHERE generation = (SELECT generation FROM showing WHERE one = 1) AND status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?) AS newest
 		ORDER BY placed_at, order_id`
 	return readViews(ctx, db, query, limit)
 }

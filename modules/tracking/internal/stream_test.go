@@ -276,8 +276,8 @@ func TestTheLogIsBoundedUnderLoadToo(t *testing.T) {
 	k := open(t)
 	k.write(func(tx *database.Tx) error {
 		for _, position := range []int{1, 2, 3, mostChanges + 2} {
-			_, err := tx.Exec(`INSERT INTO view_change (position, order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?, x'')`,
-				position, orderID, position, database.Micros(k.clock.Wall()))
+			_, err := tx.Exec(`INSERT INTO view_change (position, order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?, ?)`,
+				position, orderID, position, database.Micros(k.clock.Wall()), []byte{})
 			if err != nil {
 				return err
 			}

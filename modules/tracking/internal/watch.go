@@ -7,7 +7,7 @@ import (
 	"kerf/modules/delivery/deliveryapi"
 )
 
-// watchers are the live streams of this process. What they wake is told by nothing but a channel with room for one, so that a slow client
+// watchers are the live streams of this process. They are told nothing but that there is something, by a bell, so that a slow client
 // holds up nobody and misses nothing: it reads the log when it gets to it.
 type watchers struct {
 	mu      sync.Mutex
@@ -20,10 +20,23 @@ func newWatchers() *watchers {
 	return &watchers{byOrder: map[string]map[*watcher]struct{}{}, couriers: map[string]*deliveryapi.CourierMoved{}}
 }
 
+// bell wakes who waits for it, once for all that it was rung meanwhile.
+type bell chan struct{}
+
+func newBell() bell { return make(bell, 1) }
+
+// ring never blocks.
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
 // watcher is one live stream.
 type watcher struct {
 	orderID string // empty: all
-	wake    chan struct{}
+	wake    bell
 
 	mu    sync.Mutex
 	moved []*deliveryapi.CourierMoved // not sent yet, one for each courier
@@ -31,7 +44,7 @@ type watcher struct {
 
 // watch begins to wake a stream for an order, or for all if it is "". It knows already where the couriers are.
 func (w *watchers) watch(orderID string) *watcher {
-	one := &watcher{orderID: orderID, wake: make(chan struct{}, 1)}
+	one := &watcher{orderID: orderID, wake: newBell()}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.byOrder[orderID] == nil {
@@ -62,9 +75,27 @@ func (w *watchers) changed(orderID string) {
 	defer w.mu.Unlock()
 	for _, watched := range []string{orderID, ""} {
 		for one := range w.byOrder[watched] {
-			one.nudge()
+			one.wake.ring()
 		}
 	}
+}
+
+// all wakes everybody.
+func (w *watchers) all() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, watching := range w.byOrder {
+		for one := range watching {
+			one.wake.ring()
+		}
+	}
+}
+
+// any tells whether anybody watches.
+func (w *watchers) any() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.byOrder) > 0
 }
 
 // courierMoved passes a courier's position on, unless a later one is known. It never blocks.
@@ -86,13 +117,6 @@ func (w *watchers) courierMoved(m *deliveryapi.CourierMoved) {
 	}
 }
 
-func (one *watcher) nudge() {
-	select {
-	case one.wake <- struct{}{}:
-	default:
-	}
-}
-
 // take keeps a courier's position to be sent, in place of an earlier one that was not.
 func (one *watcher) take(m *deliveryapi.CourierMoved) {
 	one.mu.Lock()
@@ -103,7 +127,7 @@ func (one *watcher) take(m *deliveryapi.CourierMoved) {
 		one.moved = append(one.moved, m)
 	}
 	one.mu.Unlock()
-	one.nudge()
+	one.wake.ring()
 }
 
 // moves hands over what take has kept.
