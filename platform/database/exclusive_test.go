@@ -112,7 +112,10 @@ func TestOwnersThatAreOpenAreAlive(t *testing.T) {
 
 func TestProcessesThatShareASchema(t *testing.T) {
 	a, b := databasetest.OpenTwo(t, "orders", things, counter)
-	write(t, a, func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec("INSERT INTO counter VALUES (0)"); return err })
+	write(t, a, func(_ context.Context, tx *database.Tx) error {
+		_, err := tx.Exec("INSERT INTO counter VALUES (0)")
+		return err
+	})
 
 	t.Run("are told apart", func(t *testing.T) {
 		if !a.Shared() || openFile(t, t.TempDir()).Shared() {

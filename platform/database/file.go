@@ -67,7 +67,7 @@ func (f *file) acquire(lock string) error {
 		return fmt.Errorf("lock %s: %w", lock, err)
 	}
 	if !taken {
-		return fmt.Errorf("%s is in use by another process", f.path)
+		return fmt.Errorf("%s is in use by another process; replicas need PostgreSQL", f.path)
 	}
 	f.lock = l
 	return nil

@@ -91,7 +91,8 @@ func TestAFailedCommitRunsItsCommandsAgainAlone(t *testing.T) {
 	for _, err := range []error{errs[1], db.Write(t.Context(), orphan)} {
 		var file sqlite3.Error
 		var server *pgconn.PgError
-		if !(errors.As(err, &file) && file.Code == sqlite3.ErrConstraint || errors.As(err, &server) && server.Code == "23503") {
+		violated := errors.As(err, &file) && file.Code == sqlite3.ErrConstraint || errors.As(err, &server) && server.Code == "23503"
+		if !violated {
 			t.Errorf("the orphan came back as %v", err)
 		}
 	}

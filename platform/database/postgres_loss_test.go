@@ -84,7 +84,10 @@ func (c *tally) check(t *testing.T, db *database.DB) {
 func TestNoCommandIsLostOrDoubledWhenSessionsAreKilled(t *testing.T) {
 	s := newServer(t)
 	replicas := []*database.DB{s.open(s.cfg, things, counter), s.open(s.cfg)}
-	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec("INSERT INTO counter VALUES (0)"); return err })
+	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error {
+		_, err := tx.Exec("INSERT INTO counter VALUES (0)")
+		return err
+	})
 	var told tally
 	var stop atomic.Bool
 	var wg sync.WaitGroup

@@ -110,7 +110,7 @@ func (p *presence) run(ctx context.Context, conn *pgx.Conn) {
 			return
 		}
 		p.schema.log.Info("presence regained", "module", p.schema.module)
-		p.db.notices.missed()
+		p.db.writer.runHook(p.db.notices.missed)
 	}
 }
 
@@ -174,7 +174,7 @@ func (p *presence) hear(payload string) (wanted bool) {
 		return j != nil && !j.has
 	}
 	if owner != strconv.FormatInt(p.schema.owner, 10) { // Its own were heard when they were sent.
-		p.db.notices.foreign(topic)
+		p.db.writer.runHook(func() { p.db.notices.foreign(topic) })
 	}
 	return false
 }

@@ -109,7 +109,12 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 
 // migrate runs the migrations while it holds a lock, so that processes which start at the same time do so one after another.
 func (s *schema) migrate(ctx context.Context, migrations fs.FS) error {
-	pool := stdlib.OpenDB(*s.as("migrations", map[string]string{"statement_timeout": "0", "idle_session_timeout": "0"}))
+	pool := stdlib.OpenDB(*s.as("migrations", map[string]string{
+		"statement_timeout":    "0",
+		"idle_session_timeout": "0",
+		// A crash would undo the last ones as a whole, and they run again. The first commit of a writer makes them durable.
+		"synchronous_commit": "off",
+	}))
 	defer pool.Close()
 	lock, err := pool.Conn(ctx)
 	if err != nil {

@@ -20,6 +20,10 @@ const (
 	roleIdleTimeout      = "30s"
 )
 
+// SetupLock is the advisory lock that whoever changes a database's roles and rights holds meanwhile: PostgreSQL does not take two such
+// changes at once.
+const SetupLock int64 = 7236124501871263
+
 // Setup makes, in the database that an administrator's DSN names, what modules need to keep their data there: for each a role, which may
 // log in and connect to this database, and a schema of the module's name, which the role owns. No role may use the schema of another, nor
 // the schema public; nobody else may connect, but for administrators. It returns the DSN of each module.
@@ -82,9 +86,8 @@ func (i *installer) role(module string) string { return i.database + "_" + modul
 
 // begin waits for another setup, and closes the database to all who are not named.
 func (i *installer) begin(ctx context.Context) error {
-	const lock = 7236124501871263 // Any number; it keeps two setups of a server apart.
 	var super bool
-	if err := i.tx.QueryRow(ctx, "SELECT rolsuper, pg_advisory_xact_lock($1) IS NULL FROM pg_roles WHERE rolname = current_user", int64(lock)).
+	if err := i.tx.QueryRow(ctx, "SELECT rolsuper, pg_advisory_xact_lock($1) IS NULL FROM pg_roles WHERE rolname = current_user", SetupLock).
 		Scan(&super, nil); err != nil {
 		return err
 	}

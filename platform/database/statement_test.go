@@ -66,7 +66,10 @@ func TestASavepointTakesAFailedStatement(t *testing.T) {
 		})
 		wantFault(t, err, fault.KindInternal, "statement_failed")
 		return tx.Savepoint(func() error {
-			_ = tx.Savepoint(func() error { _ = insert("x")(ctx, tx); return tx.Savepoint(func() error { return insert("a")(ctx, tx) }) })
+			_ = tx.Savepoint(func() error {
+				_ = insert("x")(ctx, tx)
+				return tx.Savepoint(func() error { return insert("a")(ctx, tx) })
+			})
 			_ = tx.Savepoint(func() error {
 				_ = tx.Savepoint(func() error { return insert("y")(ctx, tx) })
 				return errNo
@@ -81,6 +84,37 @@ func TestASavepointTakesAFailedStatement(t *testing.T) {
 		}
 	}
 	wantIDs(t, db, "a", "b", "c", "d", "e")
+}
+
+func TestARefusalLeavesNothingWhereverItStandsInTheGroup(t *testing.T) {
+	db := open(t)
+	nothing := func(context.Context, *database.Tx) error { return nil }
+	for name, group := range map[string][]work{
+		"alone":               {refuse(insert("x"))},
+		"first":               {refuse(insert("x")), insert("a")},
+		"last":                {insert("a"), refuse(insert("x"))},
+		"before nothing":      {insert("a"), refuse(insert("x")), nothing},
+		"after nothing":       {nothing, refuse(insert("x"))},
+		"only":                {refuse(insert("x")), refuse(insert("y")), refuse(insert("z"))},
+		"without a statement": {insert("a"), func(context.Context, *database.Tx) error { return errNo }, insert("b"), refuse(insert("x"))},
+		"after a failure":     {insert("a"), insert("a"), refuse(insert("x"))},
+		"after a savepoint": {insert("a"), func(ctx context.Context, tx *database.Tx) error {
+			return errors.Join(tx.Savepoint(func() error { return insert("x")(ctx, tx) }), errNo)
+		}},
+		"before one putting off": {refuse(insert("x")), func(_ context.Context, tx *database.Tx) error {
+			return tx.ExecLater("INSERT INTO thing (id) VALUES ('b')")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(t, db, func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec("DELETE FROM thing"); return err })
+			together(t, db, group...)
+			for _, id := range ids(t, db) {
+				if id != "a" && id != "b" {
+					t.Errorf("%s is there", id)
+				}
+			}
+		})
+	}
 }
 
 func TestWhatIsPutOffIsDoneWithTheCommand(t *testing.T) {

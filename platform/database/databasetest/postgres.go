@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,9 +50,12 @@ func makeScratch(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 		_, err := conn.Exec(ctx, "CREATE DATABASE "+scratch+" TEMPLATE template0")
-		var p *pgconn.PgError
 		const duplicateDatabase, uniqueViolation, objectInUse = "42P04", "23505", "55006"
-		if err != nil && !(errors.As(err, &p) && (p.Code == duplicateDatabase || p.Code == uniqueViolation || p.Code == objectInUse)) {
+		var p *pgconn.PgError
+		if errors.As(err, &p) && slices.Contains([]string{duplicateDatabase, uniqueViolation, objectInUse}, p.Code) {
+			continue // Somebody else makes it.
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -99,16 +103,19 @@ func drop(t testing.TB, admin, schema string) {
 		if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", role); err != nil {
 			return err
 		}
-		for _, statement := range []string{
-			"DROP SCHEMA IF EXISTS " + pgx.Identifier{schema}.Sanitize() + " CASCADE",
-			"DROP OWNED BY " + pgx.Identifier{role}.Sanitize(),
-			"DROP ROLE " + pgx.Identifier{role}.Sanitize(),
-		} {
-			if _, err := conn.Exec(ctx, statement); err != nil {
-				return err
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			for _, statement := range []string{
+				fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", database.SetupLock),
+				"DROP SCHEMA IF EXISTS " + pgx.Identifier{schema}.Sanitize() + " CASCADE",
+				"DROP OWNED BY " + pgx.Identifier{role}.Sanitize(),
+				"DROP ROLE " + pgx.Identifier{role}.Sanitize(),
+			} {
+				if _, err := tx.Exec(ctx, statement); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
