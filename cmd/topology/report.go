@@ -22,6 +22,8 @@ type report struct {
 	topology *topology
 	news     chan struct{}
 
+	writing sync.Mutex // the file: a later look at the children is written later
+
 	mu       sync.Mutex
 	state    string
 	started  time.Time
@@ -38,7 +40,11 @@ func newReport(t *topology) *report {
 	}
 }
 
-func (r *report) set(state string) { r.note(func() { r.state = state }) }
+// set says what the topology is doing; it stands in the file when set returns.
+func (r *report) set(state string) {
+	r.note(func() { r.state = state })
+	r.write()
+}
 
 func (r *report) child(name string, s supervise.Status) { r.note(func() { r.children[name] = s }) }
 
@@ -96,6 +102,8 @@ func (r *report) run(ctx context.Context) {
 }
 
 func (r *report) write() {
+	r.writing.Lock()
+	defer r.writing.Unlock()
 	if err := status.Write(r.topology.data, r.snapshot()); err != nil {
 		r.topology.log.Warn("the status could not be written", "error", err)
 	}
