@@ -115,10 +115,7 @@ func format(terminal bool) string {
 
 // names are all that write to the console.
 func (t *topology) names() []string {
-	names := []string{"topology"}
-	for _, name := range t.layout.Shape.Servers {
-		names = append(names, name)
-	}
+	names := append([]string{"topology"}, t.layout.Shape.Servers...)
 	for _, i := range t.layout.Instances {
 		names = append(names, i.Name)
 	}

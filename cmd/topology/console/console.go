@@ -20,7 +20,7 @@ import (
 type Console struct {
 	out    io.Writer
 	width  int        // of the names
-	screen func() int // columns of the terminal; nil if it is none
+	screen func() (columns, rows int) // of the terminal; nil if it is none
 	colour bool
 
 	mu    sync.Mutex
@@ -33,7 +33,7 @@ type Console struct {
 func New(out io.Writer, names []string) *Console {
 	c := &Console{out: out}
 	if file, ok := out.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
-		c.screen = func() int { return columns(file) }
+		c.screen = func() (columns, rows int) { return size(file) }
 		c.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 		if os.Getenv("TERM") == "dumb" {
 			c.screen = nil
@@ -115,17 +115,23 @@ func (c *Console) erase(b *strings.Builder) {
 	}
 }
 
-// draw writes the table. Lines are cut, because one that breaks would take more of the screen than erase knows.
+// draw writes the table. Lines are cut, because one that breaks would take more of the screen than erase knows; and of a table that is higher than
+// the screen, what erase could not reach is left out.
 func (c *Console) draw(b *strings.Builder) {
 	if c.screen == nil || len(c.table) == 0 {
 		return
 	}
-	width := c.screen()
-	for _, line := range c.table {
-		b.WriteString(cut(line, width))
+	columns, rows := c.screen()
+	lines := c.table
+	if most := max(2, rows-1); len(lines) > most {
+		left := len(lines) - (most - 1)
+		lines = append(lines[:most-1:most-1], fmt.Sprintf("… and %d more", left))
+	}
+	for _, line := range lines {
+		b.WriteString(cut(line, columns))
 		b.WriteByte('\n')
 	}
-	c.shown = len(c.table)
+	c.shown = len(lines)
 }
 
 func cut(line string, width int) string {
@@ -143,13 +149,13 @@ func colourOf(name string) int {
 	return 31 + int(h.Sum32()%6)
 }
 
-func columns(file *os.File) int {
-	const usual = 80
+func size(file *os.File) (columns, rows int) {
+	const usualColumns, usualRows = 80, 24
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return usual
+	if err != nil || size.Col == 0 || size.Row == 0 {
+		return usualColumns, usualRows
 	}
-	return int(size.Col)
+	return int(size.Col), int(size.Row)
 }
 
 // Row is a line of the table.

@@ -44,7 +44,7 @@ func (s *screen) Write(p []byte) (int, error) {
 func TestTheTableStaysBelowTheLines(t *testing.T) {
 	s := &screen{}
 	c := New(s, []string{"a"})
-	c.screen = func() int { return 20 }
+	c.screen = func() (int, int) { return 20, 4 }
 
 	c.Table([]string{"table 1", "a line that is too long for the screen"})
 	c.Line("a", "first")
@@ -57,6 +57,15 @@ func TestTheTableStaysBelowTheLines(t *testing.T) {
 	c.Table([]string{"a line that is too long for the screen"})
 	if got := s.lines[len(s.lines)-1]; got != "a line that is too …" {
 		t.Errorf("cut: %q", got)
+	}
+	c.Table([]string{"1", "2", "3", "4", "5"})
+	c.Aside(func() { s.lines = append(s.lines, "aside") })
+	if got, want := strings.Join(s.lines, "\n"), "a │ first\na │ second\naside\n1\n2\n… and 3 more"; got != want {
+		t.Errorf("screen:\n%s", got)
+	}
+	c.Table(nil)
+	if got := s.lines[len(s.lines)-1]; got != "aside" {
+		t.Errorf("the last line without the table: %s", got)
 	}
 }
 
