@@ -137,7 +137,7 @@ func reach(protocol rpc.Protocol, secured bool) func(t *testing.T, o *owner, opt
 }
 
 // certified returns who a process is that has a module.
-func certified(t *testing.T, ca *localca.CA, module string) *rpc.TLS {
+func certified(t testing.TB, ca *localca.CA, module string) *rpc.TLS {
 	t.Helper()
 	dir := t.TempDir()
 	cert, key, authority := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "ca.pem")

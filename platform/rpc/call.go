@@ -23,6 +23,7 @@ type call struct {
 	repeatable bool
 
 	attempts int
+	start    time.Time // of the attempt
 	last     *replica
 	delay    time.Duration // before the next attempt
 
@@ -106,9 +107,12 @@ func (k *call) attempt(ctx context.Context) {
 	}
 	k.last = r
 	k.nowhere = false
-	start, deadline := time.Now(), k.deadline
-	if k.repeatable && k.attempts < c.policy.Attempts && c.replicas.several() {
-		if d := start.Add(c.policy.Attempt); d.Before(deadline) {
+	if k.attempts > 1 {
+		k.start = time.Now()
+	}
+	deadline := k.deadline
+	if k.repeatable && k.attempts < c.policy.Attempts && c.replicas.other(r) {
+		if d := k.start.Add(c.policy.Attempt); d.Before(deadline) {
 			deadline = d
 		}
 	}
@@ -116,7 +120,7 @@ func (k *call) attempt(ctx context.Context) {
 	within, cancel := context.WithDeadline(ctx, deadline)
 	k.fault, k.answered = r.link.call(within, k.operation, k.beside, k.req, k.res)
 	cancel()
-	k.sign = k.read(time.Since(start))
+	k.sign = k.read()
 	if k.sign == dead && !connected {
 		// The link was known to be down and has only said why. That costs nothing, and the link tells when the replica is back.
 		k.sign, k.nowhere = unclear, true
@@ -129,13 +133,13 @@ func (k *call) attempt(ctx context.Context) {
 }
 
 // read tells what the end of an attempt says about the replica's health.
-func (k *call) read(took time.Duration) sign {
+func (k *call) read() sign {
 	switch {
 	case k.fault == nil:
 		return alive
 	case k.fault.Kind == fault.KindDeadline:
 		// Whoever had hardly any time has not shown that the owner is slow.
-		if took < k.client.policy.Attempt/2 {
+		if time.Since(k.start) < k.client.policy.Attempt/2 {
 			return unclear
 		}
 		return dead

@@ -121,12 +121,10 @@ func (c *Client) Close() error {
 // twice. The caller's principal, cause and trace go along. The owner gets as much time as the caller has, less a little for the way
 // back, and no more than the policy's timeout.
 func (c *Client) Call(ctx context.Context, operation Operation, req, res proto.Message) error {
-	if err := c.bulkhead.AcquirePermitWithMaxWait(ctx, c.policy.Bulkhead.Wait); err != nil {
-		if !errors.Is(err, bulkhead.ErrFull) {
-			return fault.As(err)
+	if !c.bulkhead.TryAcquirePermit() {
+		if f := c.queue(ctx); f != nil {
+			return f
 		}
-		c.counts.full.Add(1)
-		return fault.Unavailable(retryUnreachable, "bulkhead_full", "too many calls to %s are under way", c.module)
 	}
 	defer c.bulkhead.ReleasePermit()
 	if !c.breaker.TryAcquirePermit() {
@@ -137,9 +135,10 @@ func (c *Client) Call(ctx context.Context, operation Operation, req, res proto.M
 		}
 		return fault.Unavailable(after, "circuit_open", "calls to %s have failed too often", c.module)
 	}
+	now := time.Now()
 	k := &call{
 		client: c, operation: operation, req: req, res: res,
-		beside: outgoing(ctx, c.module), deadline: c.deadline(ctx, time.Now()), repeatable: operation.repeatable(req),
+		beside: outgoing(ctx, c.module), start: now, deadline: c.deadline(ctx, now), repeatable: operation.repeatable(req),
 	}
 	c.budget.deposit()
 	k.run(ctx)
@@ -148,6 +147,16 @@ func (c *Client) Call(ctx context.Context, operation Operation, req, res proto.M
 		return nil
 	}
 	return k.fault
+}
+
+// queue waits for a place among the calls under way.
+func (c *Client) queue(ctx context.Context) *fault.Error {
+	err := c.bulkhead.AcquirePermitWithMaxWait(ctx, c.policy.Bulkhead.Wait)
+	if errors.Is(err, bulkhead.ErrFull) {
+		c.counts.full.Add(1)
+		return fault.Unavailable(retryUnreachable, "bulkhead_full", "too many calls to %s are under way", c.module)
+	}
+	return fault.As(err)
 }
 
 // reserve is what is kept of a caller's time for the way back, so that it learns of a deadline before its own has passed.

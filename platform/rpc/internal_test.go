@@ -146,3 +146,41 @@ func TestACallUnderWayEndsBeforeThePortCloses(t *testing.T) {
 		t.Errorf("Run() = %v", err)
 	}
 }
+
+func TestStreamsAreEndedBeforeThePortCloses(t *testing.T) {
+	drained, streaming := make(chan struct{}), make(chan struct{})
+	port := internalPort(&journal{}, audited{name: "kitchen"})
+	port.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = http.NewResponseController(w).Flush()
+		close(streaming)
+		<-drained
+	})
+	port.Drain = func(context.Context) error { close(drained); return nil }
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Listener = lis
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- port.Run(ctx) }()
+	res, err := http.Get("http://" + lis.Addr().String() + "/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	<-streaming
+	cancel()
+	if _, err := io.ReadAll(res.Body); err != nil {
+		t.Errorf("the stream was cut off: %v", err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("Run() = %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the port did not close")
+	}
+}

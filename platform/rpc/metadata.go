@@ -4,7 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
 
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 
 	"kerf/platform/bus"
@@ -14,32 +19,71 @@ import (
 
 // What travels beside a request, as metadata of gRPC or as headers of HTTP.
 const (
-	moduleKey      = "kerf-module"      // whose operation is called: a process may serve one contract for several modules
-	principalKey   = "kerf-principal"   // identity.Encode; believed only from peers that may send it
-	correlationKey = "kerf-correlation" // query-escaped, since a client may have chosen it
-	causationKey   = "kerf-causation"
-	traceKey       = "traceparent" // W3C
+	// callKey says what is called, by whom and why, in words: the module, since a process may serve one contract for several; the
+	// principal (identity.Encode); the correlation id and the causation id. Each but the first may be missing or "-". One header for all,
+	// since each costs about a microsecond of a call that takes thirty.
+	callKey  = "kerf-call"
+	traceKey = "traceparent" // W3C
 )
 
 // outgoing returns what the owner of an operation has to know of the caller: keys, each followed by its value.
 func outgoing(ctx context.Context, module string) []string {
-	pairs := make([]string, 0, 10)
-	pairs = append(pairs, moduleKey, module)
+	var principal string
 	if p, ok := identity.From(ctx); ok {
-		pairs = append(pairs, principalKey, identity.Encode(p))
+		principal = identity.Encode(p) // query-escaped, as the ids are, which a client may have chosen
 	}
 	correlation, causation := bus.CauseOf(ctx)
-	if correlation != "" {
-		pairs = append(pairs, correlationKey, url.QueryEscape(correlation))
+	words := module + " " + word(principal) + " " + word(url.QueryEscape(correlation)) + " " + word(url.QueryEscape(causation))
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return []string{callKey, words}
 	}
-	if causation != "" {
-		pairs = append(pairs, causationKey, url.QueryEscape(causation))
-	}
-	if trace := bus.TraceParentOf(ctx); trace != "" {
-		pairs = append(pairs, traceKey, trace)
-	}
-	return pairs
+	var parent traceParent
+	propagation.TraceContext{}.Inject(ctx, &parent)
+	return []string{callKey, words, traceKey, string(parent)}
 }
+
+const missing = "-"
+
+func word(s string) string {
+	if s == "" {
+		return missing
+	}
+	return s
+}
+
+// about is what callKey says.
+type about struct{ module, principal, correlation, causation string }
+
+func parseAbout(words string) about {
+	var a about
+	for _, to := range []*string{&a.module, &a.principal, &a.correlation, &a.causation} {
+		if *to, words, _ = strings.Cut(words, " "); *to == missing {
+			*to = ""
+		}
+	}
+	// The ids serve the log alone: what is malformed there is left out.
+	a.correlation, _ = url.QueryUnescape(a.correlation)
+	a.causation, _ = url.QueryUnescape(a.causation)
+	return a
+}
+
+// traceParent carries a trace context without its vendors' state. It is a map of one key.
+type traceParent string
+
+func (t *traceParent) Get(key string) string {
+	if key == traceKey {
+		return string(*t)
+	}
+	return ""
+}
+
+func (t *traceParent) Set(key, value string) {
+	if key == traceKey {
+		*t = traceParent(value)
+	}
+}
+
+func (t *traceParent) Keys() []string { return []string{traceKey} }
 
 // sent is what arrived beside a request.
 type sent interface {
@@ -47,11 +91,11 @@ type sent interface {
 	value(key string) string
 }
 
-// sentMetadata came by gRPC.
-type sentMetadata metadata.MD
+// sentMetadata came by gRPC, and is in the context, of which all of it would be a large copy.
+type sentMetadata struct{ ctx context.Context }
 
 func (s sentMetadata) value(key string) string {
-	if values := s[key]; len(values) == 1 {
+	if values := metadata.ValueFromIncomingContext(s.ctx, key); len(values) == 1 {
 		return values[0]
 	}
 	return ""
@@ -69,29 +113,49 @@ func (s sentHeader) value(key string) string {
 
 // incoming gives the context what outgoing sent. A principal from a peer that may not send it is refused, not dropped: the call
 // would otherwise go on as somebody else.
-func incoming(ctx context.Context, from *caller, beside sent, speaksForUsers []string) (context.Context, *fault.Error) {
-	if encoded := beside.value(principalKey); encoded != "" {
-		p, err := identity.Decode(encoded)
+func (s *Server) incoming(ctx context.Context, from *caller, about about, parent traceParent) (context.Context, *fault.Error) {
+	if about.principal != "" {
+		p, err := s.principals.decode(about.principal)
 		if err != nil {
 			return nil, fault.New(fault.KindUnauthenticated, "principal", "the principal cannot be read").WithCause(err)
 		}
-		if !from.mayBe(p, speaksForUsers) {
+		if !from.mayBe(p, s.config.SpeaksForUsers) {
 			return nil, fault.New(fault.KindUnauthenticated, "untrusted_peer", "this peer may not speak for who asks")
 		}
 		ctx = identity.With(ctx, p)
 	}
-	correlation, causation := unescaped(beside, correlationKey), unescaped(beside, causationKey)
-	if correlation != "" || causation != "" {
-		ctx = bus.WithCause(ctx, bus.Meta{ID: causation, CorrelationID: correlation})
+	if about.correlation != "" || about.causation != "" {
+		ctx = bus.WithCause(ctx, bus.Meta{ID: about.causation, CorrelationID: about.correlation})
 	}
-	return bus.WithTraceParent(ctx, beside.value(traceKey)), nil
+	if parent != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, &parent)
+	}
+	return ctx, nil
 }
 
-// unescaped returns a value that was query-escaped, and nothing for one that is malformed: it serves the log alone.
-func unescaped(beside sent, key string) string {
-	s, err := url.QueryUnescape(beside.value(key))
-	if err != nil {
-		return ""
+// principals remembers what was decoded: few modules and users make many calls. Principals are not changed, and so are shared.
+type principals struct {
+	known sync.Map // of identity.Principal, by what it was decoded from
+	count atomic.Int32
+}
+
+const (
+	mostPrincipals    = 1024
+	longestRemembered = 256 // bytes
+)
+
+func (c *principals) decode(encoded string) (identity.Principal, error) {
+	if p, ok := c.known.Load(encoded); ok {
+		return p.(identity.Principal), nil
 	}
-	return s
+	p, err := identity.Decode(encoded)
+	if err != nil || len(encoded) > longestRemembered {
+		return p, err
+	}
+	if c.count.Add(1) > mostPrincipals {
+		c.known.Clear()
+		c.count.Store(1)
+	}
+	c.known.Store(strings.Clone(encoded), p)
+	return p, nil
 }

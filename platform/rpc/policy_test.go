@@ -169,6 +169,42 @@ func TestARetryThatSucceedsIsASuccess(t *testing.T) {
 	}
 }
 
+func TestARetryWaitsAsLongAsTheOwnerAsks(t *testing.T) {
+	var times []time.Time
+	k := &kitchen{audit: func(context.Context, int64) error {
+		if times = append(times, time.Now()); len(times) == 1 {
+			return fault.Unavailable(40*time.Millisecond, "starting", "in a moment")
+		}
+		return nil
+	}}
+	policy := brisk()
+	policy.Backoff.Longest = 50 * time.Millisecond
+	c := client(t, rpc.ClientConfig{Module: "kitchen", Addresses: []string{newProcess(t, k).address}, Policy: policy})
+	if _, err := ask(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	if len(times) != 2 || times[1].Sub(times[0]) < 40*time.Millisecond {
+		t.Errorf("attempts at %v", times)
+	}
+}
+
+func TestARetryForWhichNoTimeIsLeftIsNotMade(t *testing.T) {
+	k := &kitchen{audit: func(context.Context, int64) error {
+		return fault.Unavailable(40*time.Millisecond, "starting", "in a moment")
+	}}
+	policy := brisk()
+	policy.Backoff.Longest = 50 * time.Millisecond
+	c := client(t, rpc.ClientConfig{Module: "kitchen", Addresses: []string{newProcess(t, k).address}, Policy: policy})
+	ctx, cancel := context.WithTimeout(t.Context(), 35*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err := ask(ctx, c)
+	coded(t, err, fault.KindUnavailable, "starting")
+	if took := time.Since(start); took > 30*time.Millisecond || k.calls.Load() != 1 {
+		t.Errorf("it took %v and %d attempts", took, k.calls.Load())
+	}
+}
+
 // number returns the value of a series whose labels hold all that are given.
 func number(t *testing.T, registry *prometheus.Registry, name string, labels ...string) float64 {
 	t.Helper()

@@ -86,7 +86,13 @@ func (s *replicas) count() (used, ejected, down int) {
 	return used, ejected, down
 }
 
-func (s *replicas) several() bool { return len(s.all()) > 1 }
+// other tells whether there is another replica to turn to than r.
+func (s *replicas) other(r *replica) bool {
+	all := s.all()
+	return len(all) > 1 && slices.ContainsFunc(all, func(o *replica) bool {
+		return o != r && o.link.state() == linkUp && !o.ejected()
+	})
+}
 
 // pick returns the replica whose turn it is: the next that is connected and not ejected, or failing that one that may get connected;
 // else one that is ejected; else any, which will say at once why it cannot be reached. One that was just tried comes last.

@@ -38,7 +38,7 @@ func (t *restTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if sent.sign == dead {
 			t.replicas.doubt()
 		}
-		if !sent.again || r == tried || attempts >= t.policy.Attempts || !t.replicas.several() {
+		if !sent.again || r == tried || attempts >= t.policy.Attempts {
 			body.end()
 			return nil, sent.err
 		}
@@ -69,7 +69,7 @@ func (t *restTransport) send(req *http.Request, r *replica, body *heldBody, atte
 	}
 	safe := req.Method == http.MethodGet || req.Method == http.MethodHead
 	patience := time.Duration(math.MaxInt64)
-	if safe && attempts < t.policy.Attempts && t.replicas.several() {
+	if safe && attempts < t.policy.Attempts && t.replicas.other(r) {
 		// Only for the beginning of the answer: the rest of a stream may take as long as it likes.
 		patience = t.policy.Attempt
 	}

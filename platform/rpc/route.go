@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 
 	"kerf/platform/fault"
 )
@@ -57,11 +56,12 @@ func (r *route) pick(module string) (*owner, error) {
 // serve answers a call, whatever it came by. An error is elsewhere, or the fault that the caller is told.
 func (r *route) serve(ctx context.Context, from *caller, beside sent, decode func(any) error) (any, error) {
 	start := time.Now()
-	o, err := r.pick(beside.value(moduleKey))
+	about := parseAbout(beside.value(callKey))
+	o, err := r.pick(about.module)
 	if err != nil {
 		return nil, err
 	}
-	ctx, f := o.admit(ctx, from, beside)
+	ctx, f := o.admit(ctx, from, about, traceParent(beside.value(traceKey)))
 	var res any
 	if f == nil {
 		if res, err = o.answer(ctx, r.path, decode); err == nil {
@@ -75,12 +75,12 @@ func (r *route) serve(ctx context.Context, from *caller, beside sent, decode fun
 }
 
 // admit lets a caller in, and gives the context who asks, and why. The context is never nil.
-func (o *owner) admit(ctx context.Context, from *caller, beside sent) (context.Context, *fault.Error) {
+func (o *owner) admit(ctx context.Context, from *caller, about about, parent traceParent) (context.Context, *fault.Error) {
 	config := &o.server.config
 	f := from.refuse(config.Allow, o.module, o.name)
 	if f == nil {
 		var known context.Context
-		if known, f = incoming(ctx, from, beside, config.SpeaksForUsers); f == nil {
+		if known, f = o.server.incoming(ctx, from, about, parent); f == nil {
 			return known, nil
 		}
 	}
@@ -118,8 +118,7 @@ func (r *route) grpcMethod() grpc.MethodDesc {
 	return grpc.MethodDesc{
 		MethodName: r.name,
 		Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-			beside, _ := metadata.FromIncomingContext(ctx)
-			res, err := r.serve(ctx, grpcCaller(ctx), sentMetadata(beside), func(req any) error { return malformed(decode(req)) })
+			res, err := r.serve(ctx, grpcCaller(ctx), sentMetadata{ctx}, func(req any) error { return malformed(decode(req)) })
 			if err != nil {
 				return nil, statusOf(err)
 			}

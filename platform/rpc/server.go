@@ -18,6 +18,9 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
+// streamWorkers is how many goroutines wait for calls. Each holds a stack of some KiB.
+const streamWorkers = 16
+
 // maxMessageSize bounds a request and a response, in bytes.
 const maxMessageSize = 16 << 20
 
@@ -38,9 +41,10 @@ type ServerConfig struct {
 // Server serves operations of modules to other processes: gRPC over HTTP/2, and Connect, with protobuf or JSON, over HTTP/1.1.
 // Services are registered through For, before anything is served.
 type Server struct {
-	config   ServerConfig
-	served   *prometheus.HistogramVec
-	services map[string]map[string]*grpc.ServiceDesc // by service, then by module
+	config     ServerConfig
+	served     *prometheus.HistogramVec
+	services   map[string]map[string]*grpc.ServiceDesc // by service, then by module
+	principals principals
 
 	start  sync.Once
 	server *grpc.Server
@@ -63,6 +67,8 @@ func NewServer(config ServerConfig) *Server {
 	}
 	s.server = grpc.NewServer(
 		grpc.Creds(handshaken{}),
+		// Goroutines that stay have grown their stacks; more calls than these get goroutines of their own.
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxRecvMsgSize(maxMessageSize), grpc.MaxSendMsgSize(maxMessageSize),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 2, PermitWithoutStream: true}),
 		// So that a certificate which was taken away or has run out does not serve for ever.
