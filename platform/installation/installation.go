@@ -218,9 +218,3 @@ func (i *Installation) Settle(ctx context.Context) error {
 		return next.write(i.dir)
 	})
 }
-
-// ID is the installation's id, once a schema was opened.
-func (i *Installation) ID() (string, error) {
-	r, err := i.read()
-	return r.ID, err
-}
