@@ -19,7 +19,7 @@ import (
 // Console is safe for concurrent use.
 type Console struct {
 	out    io.Writer
-	width  int        // of the names
+	width  int                        // of the names
 	screen func() (columns, rows int) // of the terminal; nil if it is none
 	colour bool
 
