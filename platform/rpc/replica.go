@@ -3,6 +3,8 @@ package rpc
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"google.golang.org/protobuf/proto"
@@ -52,18 +54,35 @@ func newReplica(address string, l link, policy Ejection, log *slog.Logger) *repl
 		Build()}
 }
 
+// patience is how long a replica may be without a connection before that is worth a warning: less than that takes a restart.
+const patience = 3 * time.Second
+
 // run keeps the replica's link up until ctx ends.
 func (r *replica) run(ctx context.Context, log *slog.Logger) {
+	log = log.With("replica", r.address)
+	var warned atomic.Bool
+	warn := time.AfterFunc(patience, func() {
+		warned.Store(true)
+		log.Warn("a replica cannot be reached")
+	})
+	defer func() { warn.Stop() }()
+	if r.link.state() == linkUp {
+		warn.Stop()
+	}
 	before := r.link.state()
 	r.link.run(ctx, func(now linkState) {
 		switch {
 		case now == before:
 			return
 		case now == linkUp:
-			log.Info("connected to a replica", "replica", r.address)
+			warn.Stop()
+			if warned.Swap(false) {
+				log.Info("a replica is connected again")
+			}
 			r.breaker.Close() // whatever its last connection has met with
 		case before == linkUp:
-			log.Warn("lost the connection to a replica", "replica", r.address)
+			log.Debug("lost the connection to a replica")
+			warn.Reset(patience)
 		}
 		before = now
 	})
