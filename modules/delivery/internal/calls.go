@@ -49,7 +49,7 @@ func (s *Service) schedule(ctx context.Context, tx *database.Tx, req *deliveryap
 	if !made {
 		return refuseSecond(tx, d.OrderID)
 	}
-	tx.AfterCommit(s.wake)
+	tx.Notify(topicDispatch)
 	return s.publish(ctx, tx, scheduled(d))
 }
 
@@ -140,6 +140,7 @@ func (s *Service) whereabouts(ctx context.Context, d *Delivery) (*kerfpb.Positio
 	if err != nil || c.LocatedAt.IsZero() {
 		return nil, err
 	}
+	s.tracks.overlay(c)
 	return c.Position.ToProto(), nil
 }
 

@@ -75,9 +75,9 @@ func (c *Courier) Free(now time.Time) error {
 	return nil
 }
 
-// seen notes a report of the courier's whereabouts, unless a later one is known.
+// seen notes a report of the courier's whereabouts, unless something later is known: another report, or a shift that began.
 func (c *Courier) seen(r report) {
-	if r.sequence > c.Sequence {
+	if r.sequence > c.Sequence && !r.at.Before(c.LocatedAt) {
 		c.Position, c.Sequence, c.LocatedAt = r.position, r.sequence, r.at
 	}
 }

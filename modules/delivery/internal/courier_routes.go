@@ -83,11 +83,12 @@ func (s *Service) getCourier(c echo.Context) error {
 	if version, known := s.tracks.version(id); known && web.NotModified(c, web.ETag(version)) {
 		return nil
 	}
+	asOf := s.tracks.asOf()
 	courier, d, err := readCourier(c.Request().Context(), s.db, id)
 	if err != nil {
 		return err
 	}
-	s.tracks.committed(*courier, d)
+	s.tracks.committed(*courier, d, asOf)
 	return web.Versioned(c, courier.Version, courierResourceOf(courier, d, p))
 }
 
@@ -143,7 +144,7 @@ func (s *Service) postShift(c echo.Context) error {
 		if err := courier.GoOnline(*body.Position, s.clock.Now()); err != nil {
 			return nil, err
 		}
-		tx.AfterCommit(s.wake)
+		tx.Notify(topicDispatch)
 		return courier, s.saveCourier(tx, courier, nil)
 	})
 }

@@ -24,7 +24,10 @@ const (
 	selectOnShift   = `SELECT ` + courierColumns + ` FROM courier WHERE state <> 'OFFLINE'`
 
 	updatePosition = `UPDATE courier SET version = version + 1, latitude = ?, longitude = ?, sequence = ?, located_at = ?
-		WHERE id = ? AND sequence < ? RETURNING version`
+		WHERE id = ? AND sequence < ? AND (located_at IS NULL OR located_at <= ?) RETURNING version`
+
+	// topicCouriers tells the other processes on the schema that a courier was changed.
+	topicCouriers = "couriers"
 )
 
 // createCourier writes a new courier down. It returns false if the id is taken.
@@ -64,15 +67,17 @@ func (s *Service) saveCourier(tx *database.Tx, c *Courier, d *Delivery) error {
 		copied := *d
 		has = &copied
 	}
-	tx.AfterCommit(func() { s.tracks.committed(stand, has) })
+	asOf := s.tracks.asOf()
+	tx.Notify(topicCouriers)
+	tx.AfterCommit(func() { s.tracks.committed(stand, has, asOf) })
 	return nil
 }
 
 // writePosition writes down where a courier is, unless something later is written, and returns the courier's new version; 0 if not.
 func writePosition(tx *database.Tx, id string, r report) (int64, error) {
 	var version int64
-	err := tx.QueryRow(updatePosition, r.position.Latitude, r.position.Longitude, r.sequence, database.Micros(r.at), id, r.sequence).
-		Scan(&version)
+	at := database.Micros(r.at)
+	err := tx.QueryRow(updatePosition, r.position.Latitude, r.position.Longitude, r.sequence, at, id, r.sequence, at).Scan(&version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -17,14 +17,15 @@ import (
 // reportLocation takes a courier's report of where it is. One that is not later than the last, or comes off shift, is dropped.
 // NotFound if there is no such courier.
 func (s *Service) reportLocation(ctx context.Context, courierID string, r report) error {
-	sight := s.tracks.see(courierID, r, s.clock.Wall(), s.config.MovedEvery)
+	sight := s.tracks.see(courierID, r, s.clock.Wall(), s.config.MovedEvery, true)
 	if !sight.known {
+		asOf := s.tracks.asOf()
 		c, d, err := readCourier(ctx, s.db, courierID)
 		if err != nil {
 			return err
 		}
-		s.tracks.committed(*c, d)
-		sight = s.tracks.see(courierID, r, s.clock.Wall(), s.config.MovedEvery)
+		s.tracks.committed(*c, d, asOf)
+		sight = s.tracks.see(courierID, r, s.clock.Wall(), s.config.MovedEvery, false)
 	}
 	if !sight.fresh {
 		s.metrics.reports.WithLabelValues("stale").Inc()
@@ -90,10 +91,9 @@ func (s *Service) writePositions(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if version != 0 {
-				tx.AfterCommit(func() { s.tracks.wrote(id, r.sequence, version) })
-			}
+			tx.AfterCommit(func() { s.tracks.wrote(id, r.sequence, version) })
 		}
+		tx.Notify(topicCouriers)
 		return nil
 	})
 }

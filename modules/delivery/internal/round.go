@@ -9,10 +9,29 @@ import (
 	"kerf/platform/fault"
 )
 
+// topicDispatch tells who dispatches, of the processes on the schema, that somebody is free or something is scheduled.
+const topicDispatch = "dispatch"
+
 // dispatch runs a round when somebody is free or something is scheduled, and every so often while a delivery waits; between two
-// rounds it lets a little domain time pass, so that what happens at once is decided together.
+// rounds it lets a little domain time pass, so that what happens at once is decided together. One process at a time does.
 func (s *Service) dispatch(ctx context.Context) error {
-	s.wake() // what waited when the process ended
+	err := s.db.Exclusive(ctx, "dispatch", s.rounds)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) rounds(ctx context.Context, fence *database.Fence) error {
+	wake := make(chan struct{}, 1)
+	wake <- struct{}{} // what waited before this process had the job
+	defer s.db.Listen(topicDispatch, func() {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
+	})()
+	defer s.metrics.waiting.Set(0)
 	waits := false
 	for {
 		var tick <-chan struct{}
@@ -22,14 +41,14 @@ func (s *Service) dispatch(ctx context.Context) error {
 			tick, stop = timer.C, timer.Stop
 		}
 		select {
-		case <-s.wakeup:
+		case <-wake:
 		case <-tick:
 		case <-ctx.Done():
 			stop()
 			return nil
 		}
 		stop()
-		left, err := s.Round(ctx)
+		left, err := s.Round(ctx, fence)
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "dispatch round failed", "error", err)
 		}
@@ -41,8 +60,9 @@ func (s *Service) dispatch(ctx context.Context) error {
 }
 
 // Round offers waiting deliveries to couriers who are available, by least cost, and gives up those that nobody could take in time. It
-// returns how many still wait. Rounds may run at the same time: what one has given away, the other passes over.
-func (s *Service) Round(ctx context.Context) (left int, err error) {
+// returns how many still wait. Rounds may run at the same time: what one has given away, the other passes over. With a fence, a round whose
+// process has lost the job meanwhile decides nothing.
+func (s *Service) Round(ctx context.Context, fence *database.Fence) (left int, err error) {
 	began := s.clock.Wall()
 	defer func() {
 		s.metrics.rounds.Observe(s.clock.Wall().Sub(began).Seconds())
@@ -66,7 +86,7 @@ func (s *Service) Round(ctx context.Context) (left int, err error) {
 	if err != nil || len(pairs)+len(late) == 0 {
 		return len(open), err
 	}
-	given, err := s.claim(ctx, pairs, late, now)
+	given, err := s.claim(ctx, fence, pairs, late, now)
 	return len(open) - given, err
 }
 
@@ -102,10 +122,15 @@ func (s *Service) pair(ctx context.Context, deliveries []*Delivery, now time.Tim
 // claim makes the offers of a round and ends the deliveries that are too late, in one transaction. What was proposed was read before
 // it; here each delivery must still be UNASSIGNED and each courier AVAILABLE, or the pair is passed over. It returns how many offers
 // were made.
-func (s *Service) claim(ctx context.Context, pairs []pair, late []string, now time.Time) (given int, err error) {
+func (s *Service) claim(ctx context.Context, fence *database.Fence, pairs []pair, late []string, now time.Time) (given int, err error) {
 	expires := now.Add(s.config.OfferTime)
 	err = s.db.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
 		given = 0 // the database may run this again
+		if fence != nil {
+			if err := fence.Check(tx); err != nil {
+				return err
+			}
+		}
 		for _, p := range pairs {
 			made, err := s.take(ctx, tx, p.orderID, func(d *Delivery, now time.Time) (Effect, error) {
 				return d.Offer(p.courierID, expires, now)

@@ -188,6 +188,14 @@ func TestRunDispatchesWhatComesAndWhatWaited(t *testing.T) {
 func TestConcurrentRoundsGiveNothingTwice(t *testing.T) {
 	b := newBench(t)
 	b.run(b.queue.Run)
+	rush(b)
+}
+
+// rush has couriers deliver orders while rounds run without a pause, several at a time, in each of the processes that share a schema.
+// Every request goes to another process.
+func rush(processes ...*bench) {
+	b := processes[0]
+	b.t.Helper()
 	const orders, couriers = 60, 25
 	var crew []string
 	for i := range couriers {
@@ -196,10 +204,9 @@ func TestConcurrentRoundsGiveNothingTwice(t *testing.T) {
 	for range orders {
 		b.schedule(0)
 	}
-
 	stop := make(chan struct{})
 	var rounds, apps sync.WaitGroup
-	for range 4 {
+	for i := range 4 {
 		rounds.Go(func() {
 			for {
 				select {
@@ -207,47 +214,56 @@ func TestConcurrentRoundsGiveNothingTwice(t *testing.T) {
 					return
 				default:
 				}
-				if _, err := b.Round(context.Background()); err != nil {
-					t.Error(err)
+				if _, err := processes[i%len(processes)].Round(context.Background(), nil); err != nil {
+					b.t.Error(err)
 					return
 				}
 			}
 		})
 	}
-	// Each courier answers what it is offered: takes it to the door, declines it, or leaves and comes back.
 	for i, courierID := range crew {
-		apps.Go(func() {
-			app := b.as(courierID)
-			for turn := range 12 {
-				got := app.get("/v1/couriers/" + courierID)
-				orderID, _ := got.field("delivery.order_id").(string)
-				switch {
-				case orderID == "":
-				case (i+turn)%4 == 0:
-					app.act(orderID, "decline", `{}`)
-				case (i+turn)%4 == 1:
-					app.post("/v1/couriers/"+courierID+"/shift-end", `{}`)
-					app.post("/v1/couriers/"+courierID+"/shift", positionJSON(at(float64(turn))))
-				default:
-					for _, step := range [][2]string{
-						{"acceptance", `{}`}, {"arrival-at-pickup", `{}`}, {"pickup", `{"code":"1234"}`}, {"arrival-at-dropoff", `{}`},
-						{"dropoff", `{"pin":"9876"}`},
-					} {
-						if r := app.act(orderID, step[0], step[1]); r.status != 200 {
-							t.Errorf("%s: %d %s", step[0], r.status, r.body)
-							return
-						}
-					}
-				}
-			}
-		})
+		apps.Go(func() { commute(processes, i, courierID) })
 	}
 	apps.Wait()
 	close(stop)
 	rounds.Wait()
 	b.wantConsistent()
 	if b.wantNobodyTwice() == 0 {
-		t.Error("nothing was delivered, so nothing was tried")
+		b.t.Error("nothing was delivered, so nothing was tried")
+	}
+}
+
+// commute has a courier answer what it is offered, six times if there is as much: it takes it to the door, declines it, or leaves and comes
+// back.
+func commute(processes []*bench, i int, courierID string) {
+	b := processes[0]
+	answered := 0
+	for turn := 0; turn < 12 || answered == 0 && turn < 1000; turn++ {
+		app := processes[turn%len(processes)].as(courierID)
+		got := app.get("/v1/couriers/" + courierID)
+		orderID, _ := got.field("delivery.order_id").(string)
+		if orderID == "" {
+			continue
+		}
+		answered++
+		switch (i + answered) % 4 {
+		case 0:
+			app.act(orderID, "decline", `{}`)
+		case 1:
+			app.post("/v1/couriers/"+courierID+"/shift-end", `{}`)
+			app.post("/v1/couriers/"+courierID+"/shift", positionJSON(at(float64(i))))
+		default:
+			for step, to := range [][2]string{
+				{"acceptance", `{}`}, {"arrival-at-pickup", `{}`}, {"pickup", `{"code":"1234"}`}, {"arrival-at-dropoff", `{}`},
+				{"dropoff", `{"pin":"9876"}`},
+			} {
+				app = processes[(turn+step)%len(processes)].as(courierID)
+				if r := app.act(orderID, to[0], to[1]); r.status != 200 {
+					b.t.Errorf("%s: %d %s", to[0], r.status, r.body)
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -298,14 +314,14 @@ func TestOffersOfTwoRoundsAtOnce(t *testing.T) {
 	// Both rounds have read the same, and propose crosswise.
 	first := []pair{{orders[0], couriers[0]}, {orders[1], couriers[1]}}
 	second := []pair{{orders[0], couriers[1]}, {orders[1], couriers[0]}, {ids.New(), couriers[0]}}
-	if given, err := b.claim(ctx, first, nil, noon); err != nil || given != 2 {
+	if given, err := b.claim(ctx, nil, first, nil, noon); err != nil || given != 2 {
 		t.Fatalf("gave %d, %v", given, err)
 	}
-	if given, err := b.claim(ctx, second, []string{orders[0], ids.New()}, noon); err != nil || given != 0 {
+	if given, err := b.claim(ctx, nil, second, []string{orders[0], ids.New()}, noon); err != nil || given != 0 {
 		t.Errorf("gave %d away twice, %v", given, err)
 	}
 	third := b.schedule(0)
-	if given, err := b.claim(ctx, []pair{{third, couriers[0]}}, nil, noon); err != nil || given != 0 {
+	if given, err := b.claim(ctx, nil, []pair{{third, couriers[0]}}, nil, noon); err != nil || given != 0 {
 		t.Errorf("gave a busy courier %d more, %v", given, err)
 	}
 	for i, orderID := range orders {

@@ -75,7 +75,6 @@ type Service struct {
 
 	tracks *tracks
 	moves  *moves
-	wakeup chan struct{} // capacity 1: a round has something to do
 }
 
 var _ deliveryapi.DeliveryService = (*Service)(nil)
@@ -90,9 +89,9 @@ func New(db *database.DB, events *outbox.Outbox, queue *work.Queue, clk *clock.C
 		metrics: newMetrics(reg),
 		tracks:  newTracks(),
 		moves:   newMoves(positions),
-		wakeup:  make(chan struct{}, 1),
 	}
 	queue.Handle(lapseOffer, work.Domain, s.lapse)
+	db.ListenOthers(topicCouriers, s.tracks.doubt)
 	return s
 }
 
@@ -203,7 +202,7 @@ func (s *Service) watch(tx *database.Tx, before, d *Delivery) error {
 		return nil
 	}
 	if before.State.held() && !d.State.held() {
-		tx.AfterCommit(s.wake)
+		tx.Notify(topicDispatch)
 	}
 	if d.State == Unassigned && slices.Contains(turnedDownBecause, d.Reason) {
 		now := d.UpdatedAt
@@ -240,12 +239,4 @@ func (s *Service) lapse(ctx context.Context, c *work.Claim) error {
 		_, err = s.change(ctx, tx, d, (*Delivery).OfferLapses)
 		return err
 	})
-}
-
-// wake has a round look at what waits.
-func (s *Service) wake() {
-	select {
-	case s.wakeup <- struct{}{}:
-	default:
-	}
 }

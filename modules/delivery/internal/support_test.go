@@ -49,9 +49,22 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	b := &bench{t: t, db: databasetest.Open(t, "delivery"), clock: clock.NewManual(noon), moved: &heardMoves{}}
+	return newBenchOn(t, databasetest.Open(t, "delivery"), clock.NewManual(noon))
+}
+
+func newBenchOn(t testing.TB, db *database.DB, clk *clock.Manual) *bench {
+	t.Helper()
+	b := &bench{t: t, db: db, clock: clk, moved: &heardMoves{}}
 	b.start()
 	return b
+}
+
+// newTwo is two processes on one schema.
+func newTwo(t testing.TB) (one, other *bench) {
+	t.Helper()
+	a, b := databasetest.OpenTwo(t, "delivery")
+	clk := clock.NewManual(noon)
+	return newBenchOn(t, a, clk), newBenchOn(t, b, clk)
 }
 
 // start makes the service anew on the same database, as after a restart.
@@ -165,7 +178,7 @@ func positionJSON(at geo.Position) string {
 // round runs one dispatch round.
 func (b *bench) round() int {
 	b.t.Helper()
-	left, err := b.Round(context.Background())
+	left, err := b.Round(context.Background(), nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -187,6 +200,12 @@ func (b *bench) reach(state State) (orderID, courierID string) {
 // advance has a courier do what leads from an offer to a state.
 func (b *bench) advance(orderID, courierID string, state State) {
 	b.t.Helper()
+	b.advanceFrom(orderID, courierID, Offered, state)
+}
+
+func (b *bench) advanceFrom(orderID, courierID string, from, state State) {
+	b.t.Helper()
+	begun := false
 	for _, s := range []struct {
 		reached State
 		path    string
@@ -197,6 +216,9 @@ func (b *bench) advance(orderID, courierID string, state State) {
 	} {
 		if s.reached == state {
 			return
+		}
+		if begun = begun || s.reached == from; !begun {
+			continue
 		}
 		b.want(200, b.as(courierID).act(orderID, s.path, s.body))
 	}
@@ -361,7 +383,7 @@ func (c caller) get(path string, headers ...string) reply {
 // post sends a command with a key of its own.
 func (c caller) post(path, body string, headers ...string) reply {
 	c.b.t.Helper()
-	key := fmt.Sprint("key-", c.b.keys.Add(1))
+	key := ids.New()
 	return c.send(http.MethodPost, path, body, append([]string{"Idempotency-Key", key}, headers...)...)
 }
 
