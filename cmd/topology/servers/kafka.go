@@ -134,7 +134,7 @@ func newKafka(ctx context.Context, o Options) (*Server, error) {
 const clusterID = "kerf-kerf-kerf-kerf-ke"
 
 // kafkaProperties is one broker that is its own controller. Everything that is replicated has one copy, topics are made by whoever uses them, and
-// groups may be as nimble as tests want.
+// groups may be as nimble as tests want. One that was killed waits until its own former session has ended, which is short here.
 func kafkaProperties(address, controller, log string) string {
 	return fmt.Sprintf(`process.roles=broker,controller
 node.id=1
@@ -157,6 +157,8 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
 num.network.threads=2
 num.io.threads=4
 background.threads=2

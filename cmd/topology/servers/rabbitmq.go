@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -73,12 +74,26 @@ func newRabbitMQ(ctx context.Context, o Options) (*Server, error) {
 					cmd.Env, cmd.Dir = env, o.Dir
 					return cmd
 				},
-				Output: o.Output,
+				Output: warnings(o.Output),
 				Ready:  func(ctx context.Context) error { return rabbitAnswers(ctx, url) },
 				Grace:  20 * time.Second,
 			},
 		},
 	}, nil
+}
+
+var (
+	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	warning = regexp.MustCompile(`\[(warning|error|critical|alert|emergency)\].*|.*BOOT FAILED.*`)
+)
+
+// warnings passes on what RabbitMQ warns of. It greets with a banner of thirty lines, and logs in colours wherever that goes.
+func warnings(output func(line string)) func(line string) {
+	return func(line string) {
+		if found := warning.FindString(colours.ReplaceAllString(line, "")); found != "" {
+			output(found)
+		}
+	}
 }
 
 // rabbitEnvironment keeps all that RabbitMQ writes in dir, and all that it listens on at loopback. As under systemd, the script becomes the Erlang machine
