@@ -50,6 +50,7 @@ type broker struct {
 	// restart is a command that ends the broker as a crash would and starts it again with its data; nil if there is none. It need not
 	// wait until the broker answers.
 	restart []string
+	pid     string // of kfake: the file with its process id
 }
 
 // kill restarts the broker and waits until it answers.
@@ -95,7 +96,7 @@ func kfakeProcess(t testing.TB) *broker {
 	if err := answers(address); err != nil {
 		t.Fatal(err)
 	}
-	return &broker{address, []string{"sh", "-c", "kill -9 $(cat " + pid + ")"}}
+	return &broker{address: address, restart: []string{"sh", "-c", "kill -9 $(cat " + pid + ")"}, pid: pid}
 }
 
 // apacheKafka is the broker that the environment names.
@@ -110,6 +111,11 @@ func apacheKafka(t testing.TB) *broker {
 		b.restart = []string{"bash", "-c", command}
 	}
 	return b
+}
+
+// listenOn listens on an address, whatever else is asked for.
+func listenOn(address string) func(network, address string) (net.Listener, error) {
+	return func(network, _ string) (net.Listener, error) { return net.Listen(network, address) }
 }
 
 func freeAddress(t testing.TB) string {
@@ -146,6 +152,7 @@ func answers(address string) error {
 
 // quick has short timings.
 var quick = kafka.Timing{
+	Fetch:     time.Second,
 	Heartbeat: 200 * time.Millisecond,
 	Commit:    20 * time.Millisecond,
 	Grace:     100 * time.Millisecond,

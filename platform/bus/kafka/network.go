@@ -14,22 +14,31 @@ import (
 const dialTimeout = 5 * time.Second
 
 // network connects a bus to its brokers. It tells once when a broker cannot be reached, and once when it can be again, however many
-// readers try; and other troubles no more than once a minute each.
+// readers try. Other troubles it tells when they last, and then once a minute each: what is tried again and works is none.
 type network struct {
 	dialer net.Dialer
 	log    *slog.Logger
 
-	mu   sync.Mutex
-	down map[string]bool      // by address
-	told map[string]time.Time // when a trouble was logged last, by what it is about
+	mu       sync.Mutex
+	down     map[string]bool     // by address
+	troubles map[string]*trouble // by what they are about
 }
+
+// trouble is what goes wrong again and again.
+type trouble struct{ first, last, told time.Time }
+
+// A trouble is told when it has lasted for lasting, and is over when it has not come again for quiet.
+const (
+	lasting = 2 * time.Second
+	quiet   = 15 * time.Second
+)
 
 func newNetwork(log *slog.Logger) *network {
 	return &network{
-		dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second},
-		log:    log,
-		down:   map[string]bool{},
-		told:   map[string]time.Time{},
+		dialer:   net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second},
+		log:      log,
+		down:     map[string]bool{},
+		troubles: map[string]*trouble{},
 	}
 }
 
@@ -48,14 +57,21 @@ func (n *network) dial(ctx context.Context, protocol, address string) (net.Conn,
 	return c, err
 }
 
-// trouble logs what went wrong about something, unless a broker is down, which explains it, or it has been said lately.
+// trouble logs what went wrong about something: as a warning if it lasts and no broker is down, which would explain it.
 func (n *network) trouble(about, what string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	now := time.Now()
+	t := n.troubles[about]
+	if t == nil || now.Sub(t.last) > quiet || len(n.down) > 0 {
+		t = &trouble{first: now}
+		n.troubles[about] = t
+	}
+	t.last = now
 	level := slog.LevelDebug
-	if last, ok := n.told[about]; len(n.down) == 0 && (!ok || time.Since(last) > time.Minute) {
+	if now.Sub(t.first) > lasting && now.Sub(t.told) > time.Minute {
 		level = slog.LevelWarn
-		n.told[about] = time.Now()
+		t.told = now
 	}
 	n.log.Log(context.Background(), level, what, args...)
 }
