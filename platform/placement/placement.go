@@ -186,7 +186,9 @@ func (s *Seams) loopback(module string, register func(grpc.ServiceRegistrar)) (*
 // broken is a client that was never made.
 type broken struct{ why *fault.Error }
 
-func (b broken) Call(context.Context, rpc.Operation, proto.Message, proto.Message) error { return b.why }
+func (b broken) Call(context.Context, rpc.Operation, proto.Message, proto.Message) error {
+	return b.why
+}
 
 // message is a pointer to a generated message.
 type message interface {
