@@ -60,6 +60,9 @@ func (s *Server) serve(next echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil {
 			err = checkQuery(c.Request().URL.RawQuery)
 		}
+		if err == nil && !isText(c.Request().URL.Path) { // there is nothing whose name no database can keep
+			err = fault.NotFound("resource")
+		}
 		if err == nil {
 			err = guarded(c, next)
 		}

@@ -336,3 +336,15 @@ func TestASampledRequestHasASpanUnderItsCallers(t *testing.T) {
 		t.Errorf("spans = %v", ended)
 	}
 }
+
+// A path may hold what no text of a database can: then it names nothing.
+func TestAPathThatIsNoTextIsNotFound(t *testing.T) {
+	e := newEdge(t, web.Config{}, func(r *echo.Echo) {
+		r.GET("/things/:id", func(c echo.Context) error { return c.String(http.StatusOK, c.Param("id")) })
+	})
+	for path, want := range map[string]int{"/things/a%20b": 200, "/things/%C3%A9": 200, "/things/%00": 404, "/things/a%FFb": 404} {
+		if got := e.do("GET", path, ""); got.status != want {
+			t.Errorf("GET %s: %d %s, want %d", path, got.status, got.body, want)
+		}
+	}
+}
