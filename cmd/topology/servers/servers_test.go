@@ -190,6 +190,7 @@ func TestAServerKeepsWhatItAcknowledgedThroughRestartAndDeath(t *testing.T) {
 				})
 			}
 			r := start(t, name, dir)
+			r.expectLoopback()
 			r.await("write", func() error { return c.write(ctx, r.address, "one") })
 
 			r.stop()
@@ -306,21 +307,20 @@ func readPostgres(ctx context.Context, address string, _ int) (values []string, 
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// Whoever has a server on this machine has it alone: nothing of it can be reached from another one, and PostgreSQL asks for a password.
-func TestServersListenOnLoopbackOnly(t *testing.T) {
-	outside := foreignAddress(t)
-	for _, name := range servers.Names {
-		t.Run(name, func(t *testing.T) {
-			r := start(t, name, filepath.Join(t.TempDir(), name))
-			for _, child := range r.children {
-				for _, port := range listening(t, child.Status().PID) {
-					if conn, err := net.DialTimeout("tcp", net.JoinHostPort(outside, port), time.Second); err == nil {
-						conn.Close()
-						t.Errorf("%s answers at %s:%s", child.Name(), outside, port)
-					}
-				}
+// expectLoopback makes sure that whoever has a server on this machine has it alone: nothing of it answers at an address that others reach.
+func (r *running) expectLoopback() {
+	r.t.Helper()
+	outside := foreignAddress(r.t)
+	if outside == "" {
+		return // where there is no other address, none can answer
+	}
+	for _, child := range r.children {
+		for _, port := range listening(r.t, child.Status().PID) {
+			if conn, err := net.DialTimeout("tcp", net.JoinHostPort(outside, port), time.Second); err == nil {
+				conn.Close()
+				r.t.Errorf("%s answers at %s:%s", child.Name(), outside, port)
 			}
-		})
+		}
 	}
 }
 
@@ -332,7 +332,7 @@ func TestPostgresAsksForAPassword(t *testing.T) {
 	}
 }
 
-// foreignAddress is one of this machine's that is not loopback.
+// foreignAddress is one of this machine's that is not loopback, "" if it has none.
 func foreignAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
@@ -344,7 +344,6 @@ func foreignAddress(t *testing.T) string {
 			return n.IP.String()
 		}
 	}
-	t.Skip("this machine has no address but loopback: whether servers listen elsewhere cannot be tried")
 	return ""
 }
 
