@@ -21,6 +21,8 @@ type found struct {
 	bound  bool // it has been opened as part of an installation
 	id     string
 	epoch  int64
+	last   string // the file's path when it was opened last
+	behind string // what a move that took only part of it, or copied it, has left at that path; empty if nothing
 }
 
 // decision is how a schema may be opened.
@@ -38,6 +40,9 @@ func decide(module string, k known, f found) (decision, error) {
 	d := decision{id: f.id, epoch: f.epoch}
 	if f.id != k.id && !k.loose {
 		return d, fmt.Errorf("%s belongs to the installation %s, and this folder to %s", f.place, f.id, k.id)
+	}
+	if k.adopt && f.behind != "" {
+		return d, fmt.Errorf("%s was not moved here whole: %s", f.place, f.behind)
 	}
 	if k.adopt {
 		// Also where the record agrees: it may be that of the place that the schema was moved from.

@@ -11,6 +11,8 @@ func TestWhatMayBeOpened(t *testing.T) {
 	file := func(epoch int64) found { return found{place: "k.db", made: true, bound: true, id: id, epoch: epoch} }
 	server := func(epoch int64) found { f := file(epoch); f.shared = true; return f }
 	foreign := found{place: "k.db", made: true, bound: true, id: "there", epoch: 3}
+	partly := file(1)
+	partly.behind = "the rest is there"
 	none, unbound := found{place: "k.db"}, found{place: "k.db", made: true}
 
 	type want struct {
@@ -31,6 +33,7 @@ func TestWhatMayBeOpened(t *testing.T) {
 		"first start of a part":                  {known{}, none, refused("move the schema there and say -adopt kitchen, or -init kitchen"), opened(1), refused("nothing to adopt")},
 		"old data moved to a part":               {known{}, unbound, refused("of no installation: -adopt kitchen"), opened(1), opened(1)},
 		"a file moved to a part":                 {known{}, file(1), refused("not opened in this folder before: -adopt kitchen"), refused("is not empty"), opened(2)},
+		"a file moved in part":                   {known{}, partly, refused("-adopt kitchen"), refused("is not empty"), refused("not moved here whole: the rest is there")},
 		"a file moved here":                      {known{whole: true}, file(2), refused("-adopt kitchen"), refused("is not empty"), opened(3)},
 		"died before it was noted":               {known{whole: true}, file(1), opened(1), opened(1), opened(2)},
 		"a second process on a server":           {known{}, server(4), opened(4), opened(4), opened(5)},

@@ -2,9 +2,9 @@
 // place of one that is missing.
 //
 // A data folder has a record, installation.json: the installation's id, for each module that was opened with this record the epoch of its
-// schema, and which of them have left. Each schema has one row that says to which installation it belongs and its epoch. An epoch counts how
-// often a schema was made or taken over by the operator's word; a copy keeps the number of its time. What is opened where is decided by
-// comparing the two:
+// schema, and which of them have left. Each schema has one row that says to which installation it belongs, its epoch, and where the file was
+// opened last. An epoch counts how often a schema was made or taken over by the operator's word; a copy keeps the number of its time. What is
+// opened where is decided by comparing the two:
 //
 //	record     schema               without flags            -init            -adopt
 //	-          missing, empty       made, epoch 1, if the    made, epoch 1    refused; made, if it
@@ -21,6 +21,9 @@
 //	left at e  anything else        as for e                 as for e         as for e
 //	any        another id           refused, but a record without modules takes the schema's id
 //
+// What is adopted must be all there is: if the file is at the place where it was opened last too, or its log is, -adopt is refused until it has
+// been moved, or taken away.
+//
 // A folder is whole if the process has all modules, or shares the folder with those that have the others: then a module that is not in the
 // record has never been made. Any other process must be told by -init or -adopt. A module leaves a folder that is not shared when a process
 // starts there which calls it elsewhere. On PostgreSQL a schema is one wherever it is opened from, so further processes join without a word;
@@ -30,18 +33,19 @@
 //
 //	move                                            old folder, if started with the module    new folder, before -adopt
 //	its file, to another folder                     refused: missing                          refused: not opened there before
-//	a copy of its file, and the old process has     refused: copy left behind                 refused: not opened there before
-//	  been started without the module
+//	a copy of its file                              runs: nothing has moved                   refused, with -adopt too: a copy
+//	a copy of its file, to another machine, and     refused: copy left behind                 refused: not opened there before
+//	  the old process has been started without
+//	  the module
 //	its file or a copy, elsewhere under one record  refused: old copy                         opened, being of the same epoch
 //	  (data_shared)
 //	to an empty schema (-init)                      refused: old copy, under one record       refused: missing
-//	back with -adopt: the other folder's file       refused: missing; a copy that was         -
-//	                                                adopted there and never left runs
+//	its file, back with -adopt                      refused: missing                          -
 //	to another process on the same PostgreSQL       joined; refused once it was adopted       joined
 //	  schema
 //	its folder, whole, to another machine           refused: all are missing                  opened
 //
-// One case cannot be seen: two folders with a copy each, neither of which was started since as a process that calls the module elsewhere.
+// One case cannot be seen: two machines with a copy each, neither of which was started since as a process that calls the module elsewhere.
 // Move files, rather than copying them.
 //
 // A crash leaves one of two half-states, since the schema's row is written before the record. A schema that was just made (epoch 1, same

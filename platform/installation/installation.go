@@ -103,11 +103,19 @@ func (i *Installation) known(r record, module string) known {
 	}
 }
 
-const selectBinding = "SELECT id, epoch FROM installation WHERE one = 1"
+const selectBinding = "SELECT id, epoch, place FROM installation WHERE one = 1"
 
 func (i *Installation) peek(ctx context.Context, module string) (found, error) {
-	var f found
-	place, err := database.Peek(ctx, module, i.cfg.Schema(module), "installation", selectBinding, &f.id, &f.epoch)
+	f, err := look(ctx, module, i.cfg.Schema(module))
+	if err != nil || !f.bound || f.shared || f.last == f.place {
+		return f, err
+	}
+	f.behind, err = leftBehind(ctx, module, f)
+	return f, err
+}
+
+func look(ctx context.Context, module string, schema database.Config) (f found, err error) {
+	place, err := database.Peek(ctx, module, schema, "installation", selectBinding, &f.id, &f.epoch, &f.last)
 	f.place, f.shared, f.made, f.bound = place.Name, place.Shared, place.Made, place.Found
 	return f, err
 }
@@ -154,11 +162,15 @@ func (i *Installation) bind(ctx context.Context, db *database.DB, f found) error
 		if d, err = decide(module, k, f); err != nil {
 			return err
 		}
-		if f.bound && f.epoch == d.epoch {
+		here := f.place
+		if f.shared {
+			here = ""
+		}
+		if f.bound && f.epoch == d.epoch && f.last == here {
 			return nil
 		}
-		_, err := tx.Exec(`INSERT INTO installation (one, id, module, epoch) VALUES (1, ?, ?, ?)
-			ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch`, d.id, module, d.epoch)
+		_, err := tx.Exec(`INSERT INTO installation (one, id, module, epoch, place) VALUES (1, ?, ?, ?, ?)
+			ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, place = excluded.place`, d.id, module, d.epoch, here)
 		return err
 	})
 	if err != nil {
@@ -180,7 +192,7 @@ func (i *Installation) bind(ctx context.Context, db *database.DB, f found) error
 // readBinding reads what the schema says of itself. One of another module is an error.
 func readBinding(tx *database.Tx, module string, f *found) (bound bool, err error) {
 	var of string
-	err = tx.QueryRow("SELECT id, module, epoch FROM installation WHERE one = 1").Scan(&f.id, &of, &f.epoch)
+	err = tx.QueryRow("SELECT id, module, epoch, place FROM installation WHERE one = 1").Scan(&f.id, &of, &f.epoch, &f.last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil

@@ -176,53 +176,79 @@ func TestAMissingFileIsNotReplacedByAnEmptyOne(t *testing.T) {
 	}
 }
 
-// The kitchen leaves for a folder of its own and comes back, by its file. At each step, whoever has not got it is refused.
+// The kitchen leaves for a folder of its own and comes back, by its file. At each step, whoever has not got it is refused; and whoever has
+// got only a copy, or only part of it.
 func TestAModuleMovesToAnotherFolderAndBack(t *testing.T) {
-	for _, copied := range []bool{false, true} {
-		t.Run(map[bool]string{false: "moved", true: "copied"}[copied], func(t *testing.T) {
-			old, own := t.TempDir(), t.TempDir()
-			whole := kitchenAndOrders(old)
-			rest := process{data: old, files: old, placed: []string{"orders"}, elsewhere: []string{"kitchen"}}
+	old, own := t.TempDir(), t.TempDir()
+	whole := kitchenAndOrders(old)
+	rest := process{data: old, files: old, placed: []string{"orders"}, elsewhere: []string{"kitchen"}}
+	kitchen := process{data: own, files: own, placed: []string{"kitchen"}}
+	whole.must(t)
+
+	kitchen.refused(t, "move the schema there and say -adopt kitchen, or -init kitchen", "kitchen")
+	move(t, "kitchen", old, own, true)
+	kitchen.refused(t, "-adopt kitchen", "kitchen")
+	kitchen.with(adopting("kitchen")).refused(t, "is a copy of "+filepath.Join(old, "kitchen.db")+", which is still there", "kitchen")
+	move(t, "kitchen", old, own, false)
+	writeFile(t, filepath.Join(old, "kitchen.db-wal"), "the last transactions")
+	kitchen.with(adopting("kitchen")).refused(t, "move "+filepath.Join(old, "kitchen.db-wal")+", too", "kitchen")
+	writeFile(t, filepath.Join(old, "kitchen.db-wal"), "")
+	kitchen.with(adopting("kitchen")).must(t)
+	kitchen.must(t)
+	rest.must(t)
+	rest.must(t)
+	whole.refused(t, "is missing", "kitchen")
+	if a, b := recordOf(t, old), recordOf(t, own); a.ID != b.ID || b.Modules["kitchen"] != 2 || !slices.Equal(a.Left, []string{"kitchen"}) {
+		t.Errorf("records: %+v and %+v", a, b)
+	}
+
+	move(t, "kitchen", own, old, true)
+	whole.refused(t, "has moved on", "kitchen")
+	whole.with(adopting("kitchen")).refused(t, "is a copy of "+filepath.Join(own, "kitchen.db")+", which is still there", "kitchen")
+	move(t, "kitchen", own, old, false)
+	whole.with(adopting("kitchen")).must(t)
+	whole.must(t)
+	kitchen.refused(t, "is missing", "kitchen")
+	if got := recordOf(t, old); got.Modules["kitchen"] != 3 || len(got.Left) > 0 {
+		t.Errorf("record = %+v", got)
+	}
+}
+
+// A copy may have been somewhere else when the file moved.
+func TestACopyThatTurnsUpLaterIsRefused(t *testing.T) {
+	for name, shared := range map[string]bool{"in the folder that the module has left": false, "under one record": true} {
+		t.Run(name, func(t *testing.T) {
+			old, own, backup := t.TempDir(), t.TempDir(), t.TempDir()
+			whole := kitchenAndOrders(old).with(func(p *process) { p.shared = shared })
 			kitchen := process{data: own, files: own, placed: []string{"kitchen"}}
+			says := "has answered elsewhere since"
+			if shared {
+				kitchen.data, kitchen.shared, says = old, true, "left behind, or an old one"
+			}
 			whole.must(t)
-
-			kitchen.refused(t, "move the schema there and say -adopt kitchen, or -init kitchen", "kitchen")
-			move(t, "kitchen", old, own, copied)
-			kitchen.refused(t, "-adopt kitchen", "kitchen")
+			move(t, "kitchen", old, backup, true)
+			move(t, "kitchen", old, own, false)
 			kitchen.with(adopting("kitchen")).must(t)
-			kitchen.must(t)
-			rest.must(t)
-			rest.must(t)
-			if copied {
-				whole.refused(t, "has answered elsewhere since", "kitchen")
-			} else {
-				whole.refused(t, "is missing", "kitchen")
-			}
-			if a, b := recordOf(t, old), recordOf(t, own); a.ID != b.ID || b.Modules["kitchen"] != 2 || !slices.Equal(a.Left, []string{"kitchen"}) {
-				t.Errorf("records: %+v and %+v", a, b)
+			if !shared {
+				process{data: old, files: old, placed: []string{"orders"}, elsewhere: []string{"kitchen"}}.must(t)
 			}
 
-			move(t, "kitchen", own, old, false)
-			whole.refused(t, "has moved on", "kitchen")
-			whole.with(adopting("kitchen")).must(t)
-			whole.must(t)
-			kitchen.refused(t, "is missing", "kitchen")
-			if got := recordOf(t, old); got.Modules["kitchen"] != 3 || len(got.Left) > 0 {
-				t.Errorf("record = %+v", got)
-			}
+			move(t, "kitchen", backup, old, false)
+			whole.refused(t, says, "kitchen")
+			kitchen.must(t)
 		})
 	}
 }
 
-func TestUnderOneRecordACopyIsOlder(t *testing.T) {
-	data, elsewhere := t.TempDir(), t.TempDir()
-	kitchenAndOrders(data).with(func(p *process) { p.shared = true }).must(t)
-	move(t, "kitchen", data, elsewhere, true)
-	there := process{data: data, files: elsewhere, placed: []string{"kitchen"}, shared: true}
-	there.with(adopting("kitchen")).must(t)
-
-	kitchenAndOrders(data).refused(t, "left behind, or an old one", "kitchen")
-	there.must(t)
+// What is at the place that a file came from is not always what it is a copy of.
+func TestAFileIsAdoptedThoughThereIsAnotherOneWhereItWas(t *testing.T) {
+	old, own := t.TempDir(), t.TempDir()
+	kitchenAndOrders(old).must(t)
+	move(t, "kitchen", old, own, false)
+	kitchenAndOrders(old).with(beginning("kitchen")).must(t)
+	kitchen := process{data: own, files: own, placed: []string{"kitchen"}}
+	kitchen.with(adopting("kitchen")).must(t)
+	kitchen.must(t)
 }
 
 func TestProcessesThatShareAFolderNeedNoFlag(t *testing.T) {
@@ -340,10 +366,15 @@ func TestACrashBetweenTheWritesLeavesWhatTheNextStartTakesUp(t *testing.T) {
 func writeRecord(t *testing.T, dir string, r record) {
 	t.Helper()
 	data, err := json.Marshal(r)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "installation.json"), data, 0o600)
-	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "installation.json"), string(data))
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -369,9 +400,7 @@ func TestABrokenRecordIsNeverReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "installation.json")
-			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			writeFile(t, path, content)
 			if err := kitchenAndOrders(dir).start(t); err == nil || !strings.Contains(err.Error(), "is not the record of an installation") {
 				t.Errorf("error = %v", err)
 			}

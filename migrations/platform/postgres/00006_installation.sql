@@ -4,7 +4,8 @@ CREATE TABLE installation (
     one    BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     id     TEXT    NOT NULL,
     module TEXT    NOT NULL,
-    epoch  BIGINT NOT NULL CHECK (epoch > 0)
+    epoch  BIGINT NOT NULL CHECK (epoch > 0),
+    place  TEXT   NOT NULL -- empty: there is no copy of a schema on a server
 );
 
 -- +goose Down

@@ -4,7 +4,8 @@ CREATE TABLE installation (
     one    INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     id     TEXT    NOT NULL,
     module TEXT    NOT NULL,
-    epoch  INTEGER NOT NULL CHECK (epoch > 0)
+    epoch  INTEGER NOT NULL CHECK (epoch > 0),
+    place  TEXT    NOT NULL -- where the file was opened last
 );
 
 -- +goose Down
