@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -125,6 +126,13 @@ func (p ports) url(secure bool) string {
 // internally serves what other processes and operators see: the operations of the modules that are here, and over HTTP/1.1 their REST mounts
 // beside health and metrics.
 func (s *system) internally(listener net.Listener, health *process.Health) rpc.Internal {
+	return rpc.Internal{
+		Listener: listener, Server: s.server, HTTP: s.operators(health), TLS: s.tls, Drain: s.edge.Drain, Grace: s.cfg.Drain / 2, Log: s.tel.Log,
+	}
+}
+
+// operators serves what operators and Prometheus look at, and leaves all other paths to the mounts: as they came, since a mux would clean them.
+func (s *system) operators(health *process.Health) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /livez", health.Livez())
 	mux.Handle("GET /readyz", health.Readyz(true))
@@ -132,6 +140,12 @@ func (s *system) internally(listener net.Listener, health *process.Health) rpc.I
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	mux.Handle("/", s.edge)
-	return rpc.Internal{Listener: listener, Server: s.server, HTTP: mux, TLS: s.tls, Drain: s.edge.Drain, Grace: s.cfg.Drain / 2, Log: s.tel.Log}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/livez", path == "/readyz", path == "/metrics", strings.HasPrefix(path, "/debug/pprof/"):
+			mux.ServeHTTP(w, r)
+		default:
+			s.edge.ServeHTTP(w, r)
+		}
+	})
 }
