@@ -115,6 +115,34 @@ func mustParse(t *testing.T, dsn string) *url.URL {
 	return u
 }
 
+// An administrator need not be the server's: to own the database and to be able to make roles is enough.
+func TestTheOwnerOfADatabaseCanSetItUp(t *testing.T) {
+	admin := newDatabase(t)
+	dsn := mustParse(t, admin)
+	owner := strings.TrimPrefix(dsn.Path, "/") + "_owner"
+	conn, err := pgx.Connect(t.Context(), admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, statement := range []string{
+		"CREATE ROLE " + owner + " LOGIN CREATEROLE PASSWORD 'test'",
+		"ALTER DATABASE " + strings.TrimPrefix(dsn.Path, "/") + " OWNER TO " + owner,
+	} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dsn.User = url.UserPassword(owner, "test")
+	for range 2 {
+		dsns, err := database.Setup(t.Context(), dsn.String(), []string{"orders"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		openModule(t, "orders", dsns["orders"])
+	}
+}
+
 func TestSettingUpAgainKeepsWhatIsThere(t *testing.T) {
 	admin := newDatabase(t)
 	passwords := map[string]string{"orders": "it's \\ secret"}

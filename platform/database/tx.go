@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,10 @@ func (tx *Tx) exec(query string, args []any) (sql.Result, error) {
 	if err := refuseControl(query); err != nil {
 		return nil, err
 	}
-	return tx.writer.session.execute(query, args)
+	if file := tx.writer.file; file != nil {
+		return file.execute(query, args)
+	}
+	return tx.writer.session.execute(query, slices.Clone(args)) // The copy is what is allocated, not the caller's own.
 }
 
 // ExecLater is Exec for a statement whose result and failure the command does not look at: it may travel to the database with the next

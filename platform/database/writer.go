@@ -30,6 +30,7 @@ type writer struct {
 	db      *DB
 	log     *slog.Logger
 	session session
+	file    *fileSession // the same, if it is one, for what is called for every statement
 	group   []*command
 	running *command // the one whose function is being called
 	topics  []string // the group's
@@ -52,6 +53,7 @@ func startWriter(ctx context.Context, db *DB) (*writer, error) {
 		db: db, log: db.log, session: session,
 		queue: make(chan *command, maxWaiting), stopped: make(chan struct{}),
 	}
+	w.file, _ = session.(*fileSession)
 	go w.loop(nil)
 	return w, nil
 }
