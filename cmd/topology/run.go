@@ -66,7 +66,7 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 			problems.Add(t.layout.Shape.ServersLine(), "servers: %s", err)
 		}
 	}
-	if err := problems.Err(); err != nil {
+	if err := errors.Join(problems.Err(), t.placed("-init", o.init), t.placed("-adopt", o.adopt)); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(o.data, 0o700); err != nil {
@@ -282,12 +282,32 @@ func (t *topology) spec(i layout.Instance, ready func() <-chan struct{}) supervi
 	}
 }
 
+// placed refuses a flag's list that names what no process has.
+func (t *topology) placed(flag, list string) error {
+	for _, name := range split(list) {
+		if !slices.ContainsFunc(t.layout.Instances, func(i layout.Instance) bool { return slices.Contains(i.Modules, name) }) {
+			return misuse{fmt.Errorf("%s: no process has the module %q", flag, name)}
+		}
+	}
+	return nil
+}
+
+// split gives the names in a list with commas.
+func split(list string) (names []string) {
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // take are the flags by which an instance makes or takes over schemas that the command line names.
 func (t *topology) take(i layout.Instance) (args []string) {
 	for _, f := range []struct{ name, list string }{{"-init", t.init}, {"-adopt", t.adopt}} {
 		var mine []string
-		for name := range strings.SplitSeq(f.list, ",") {
-			if name = strings.TrimSpace(name); slices.Contains(i.Modules, name) {
+		for _, name := range split(f.list) {
+			if slices.Contains(i.Modules, name) {
 				mine = append(mine, name)
 			}
 		}

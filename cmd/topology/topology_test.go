@@ -435,6 +435,7 @@ func TestWhatIsWrongWithACallIsOneErrorAndStartsNothing(t *testing.T) {
 		"bad file":     {[]string{"-f", file(t, "servers: [kfak]\nx: 1")}, "topology: 2 problems"},
 		"bad flag":     {[]string{"-confg", "x"}, "flag provided but not defined"},
 		"argument":     {[]string{"x.yaml"}, `"x.yaml" is no flag`},
+		"module":       {[]string{"-f", readyMade("halves"), "-init", "kitchen,kitchn"}, `-init: no process has the module "kitchn"`},
 		"not installed": {[]string{"-config", file(t, "servers: [kafka]")},
 			"servers: kafka is not here: " + filepath.Join(t.TempDir(), "none") + " holds no"},
 	} {
@@ -454,6 +455,25 @@ func TestWhatIsWrongWithACallIsOneErrorAndStartsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAMissingFileIsReplacedOnlyOnRequest(t *testing.T) {
+	data := t.TempDir()
+	r := start(t, data, "-config", readyMade("halves"))
+	r.signal(syscall.SIGTERM)
+	r.end()
+	for _, name := range []string{"kitchen.db", "kitchen.db-wal", "kitchen.db-shm"} {
+		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+
+	r = launch(t, data, "-config", readyMade("halves"), "-listen", "127.0.0.1:0")
+
+	if got := r.end(); got != process.Failed || !strings.Contains(r.log(), "kerf: back cannot run: ") || !strings.Contains(r.log(), "-init kitchen") {
+		t.Errorf("exit status %d", got)
+	}
+	start(t, data, "-config", readyMade("halves"), "-init", "kitchen")
 }
 
 func TestOneTopologyAtATimeHasAFolder(t *testing.T) {
