@@ -6,6 +6,7 @@ import (
 
 	"kerf/modules/delivery/deliveryapi"
 	"kerf/modules/kitchen/kitchenapi"
+	"kerf/platform/database/databasetest"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
 )
@@ -170,6 +171,9 @@ func callsOf(t *testing.T, c course) int {
 	return len(h.world.calls)
 }
 
+// hurried tells whether a part of all cases has to do: where a fresh schema takes much longer than what is played on it.
+func hurried() bool { return testing.Short() || databasetest.OnPostgres() }
+
 func TestADisturbedCallLeadsToTheSameEnd(t *testing.T) {
 	disturbances := map[string]func(h *harness, n int){
 		"crash before the call": func(h *harness, n int) {
@@ -196,16 +200,17 @@ func TestADisturbedCallLeadsToTheSameEnd(t *testing.T) {
 		"lost four times": lostTimes(4),
 	}
 	for _, c := range courses {
-		calls := callsOf(t, c)
+		calls, db := callsOf(t, c), databasetest.Open(t, "orders")
 		for name, disturb := range disturbances {
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				for n := 1; n <= calls; n++ {
-					if testing.Short() && n%3 != calls%3 { // the last call is always among them
+					if hurried() && n%3 != calls%3 { // the last call is always among them
 						continue
 					}
-					h := newHarness(t)
+					h := newHarnessOn(t, db)
 					disturb(h, n)
 					h.playWithRestarts(c)
+					h.stop()
 					if t.Failed() {
 						t.Fatalf("at call %d", n)
 					}

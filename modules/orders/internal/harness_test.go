@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,7 +46,13 @@ type harness struct {
 
 func newHarness(t testing.TB) *harness {
 	t.Helper()
-	h := &harness{t: t, db: databasetest.Open(t, "orders"), clock: clock.NewManual(noon)}
+	return newHarnessOn(t, databasetest.Open(t, "orders"))
+}
+
+// newHarnessOn is a new world on a database where others may have ended.
+func newHarnessOn(t testing.TB, db *database.DB) *harness {
+	t.Helper()
+	h := &harness{t: t, db: db, clock: clock.NewManual(noon)}
 	h.world = newWorld(h.clock.Now)
 	h.start()
 	t.Cleanup(func() { h.stop() })
@@ -64,12 +71,12 @@ func (h *harness) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.queue.Run(ctx) }()
-	h.stop = func() {
+	h.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) { // stopped before it had begun
 			h.t.Errorf("queue: %v", err)
 		}
-	}
+	})
 }
 
 func (h *harness) restart() {

@@ -16,7 +16,7 @@ import (
 // Whatever happens, in whatever order, an order ends, and costs what its end says.
 func TestAnyInterleavingEndsWithTheInvariantsHolding(t *testing.T) {
 	lives := uint64(150)
-	if testing.Short() {
+	if hurried() {
 		lives = 25
 	}
 	ends := map[State]int{}
@@ -33,7 +33,7 @@ func TestAnyInterleavingEndsWithTheInvariantsHolding(t *testing.T) {
 		}
 	}
 	for _, end := range []State{Rejected, Cancelled, Delivered, Undeliverable} {
-		if ends[end] == 0 && !testing.Short() {
+		if ends[end] == 0 && !hurried() {
 			t.Errorf("no life ended %s: %v", end, ends)
 		}
 	}
