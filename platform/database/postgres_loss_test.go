@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -81,14 +83,12 @@ func (c *tally) check(t *testing.T, db *database.DB) {
 	}
 }
 
-func TestNoCommandIsLostOrDoubledWhenSessionsAreKilled(t *testing.T) {
-	s := newServer(t)
-	replicas := []*database.DB{s.open(s.cfg, things, counter), s.open(s.cfg)}
-	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error {
-		_, err := tx.Exec("INSERT INTO counter VALUES (0)")
-		return err
-	})
-	var told tally
+// countWhile has callers count on two processes while something happens to them, and compares what they were told with what is there.
+func countWhile(t *testing.T, s *server, cfg database.Config, happens func()) *tally {
+	t.Helper()
+	replicas := []*database.DB{s.open(cfg, things, counter), s.open(cfg)}
+	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec("INSERT INTO counter VALUES (0)"); return err })
+	told := &tally{}
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for caller := range 16 {
@@ -99,17 +99,52 @@ func TestNoCommandIsLostOrDoubledWhenSessionsAreKilled(t *testing.T) {
 			}
 		})
 	}
-	killed := 0
-	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); {
-		killed += s.kill("writer")
-		<-time.After(time.Duration(5+killed%40) * time.Millisecond)
-	}
+	happens()
 	stop.Store(true)
 	wg.Wait()
+	write(t, replicas[1], func(context.Context, *database.Tx) error { return nil }) // It is there again.
 	told.check(t, replicas[0])
-	t.Logf("%d sessions killed; %d commands done, %d failed, %d unknown", killed, len(told.done), len(told.failed), len(told.unknown))
+	t.Logf("%d commands done, %d failed, %d unknown", len(told.done), len(told.failed), len(told.unknown))
+	return told
+}
+
+func TestNoCommandIsLostOrDoubledWhenSessionsAreKilled(t *testing.T) {
+	s := newServer(t)
+	killed := 0
+	told := countWhile(t, s, s.cfg, func() {
+		for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); {
+			killed += s.kill("writer")
+			<-time.After(time.Duration(5+killed%40) * time.Millisecond)
+		}
+	})
+	t.Logf("%d sessions killed", killed)
 	if killed < 20 || len(told.done) < 100 {
 		t.Errorf("only %d sessions were killed under %d commands", killed, len(told.done))
+	}
+}
+
+// restartVariable names a command for the shell that kills the server as a crash does, and returns when it answers again.
+const restartVariable = "KERF_TEST_POSTGRES_RESTART"
+
+func TestNoCommandIsLostOrDoubledWhenTheServerCrashes(t *testing.T) {
+	restart := os.Getenv(restartVariable)
+	if restart == "" {
+		t.Skip(restartVariable + " is not set; it is a shell command that crashes the PostgreSQL of KERF_TEST_POSTGRES, and starts it again")
+	}
+	s := newServer(t)
+	cfg := s.cfg.WithPatience(30*time.Second, 30*time.Second, time.Second, 10*time.Second)
+	told := countWhile(t, s, cfg, func() {
+		for range 3 {
+			<-time.After(300 * time.Millisecond)
+			if out, err := exec.Command("sh", "-c", restart).CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+				return
+			}
+		}
+		<-time.After(300 * time.Millisecond)
+	})
+	if len(told.done) < 50 {
+		t.Errorf("only %d commands were done", len(told.done))
 	}
 }
 
