@@ -137,12 +137,18 @@ func (p *process) cpu(b *testing.B) time.Duration { return cpu(b, p.cmd.Process.
 // resident is the memory of a process that is in RAM, in MiB.
 func (p *process) resident(b *testing.B) float64 {
 	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	return memory(b, fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmRSS:")
+}
+
+// memory reads a line of a file of /proc that tells of memory, in MiB.
+func memory(b *testing.B, file, name string) float64 {
+	b.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		b.Fatal(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			if err != nil {
 				b.Fatal(err)
@@ -150,7 +156,7 @@ func (p *process) resident(b *testing.B) float64 {
 			return kib / 1024
 		}
 	}
-	b.Fatal("no VmRSS")
+	b.Fatalf("%s says nothing of %s", file, name)
 	return 0
 }
 
