@@ -49,6 +49,9 @@ func TestTheScriptBringsServersUpAndDown(t *testing.T) {
 	}
 	must("postgres  ready at 127.0.0.1:", "status")
 	env := must("export KERF_TEST_POSTGRES=postgres://", "env")
+	if strings.Contains(env, "_RESTART") || !strings.Contains(must("", "env", "restart"), "export KERF_TEST_POSTGRES_RESTART=") {
+		t.Errorf("env: %s", env)
+	}
 	must("", "restart", "postgres")
 
 	dsn, _, _ := strings.Cut(env[strings.Index(env, "postgres://"):], "\n")
