@@ -87,7 +87,9 @@ type (
 
 // join has a module take part in the process: its events are published, its messages brought, its work done, its routes served.
 func (s *system) join(name string, m *member, module any) error {
-	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{Format: bus.Format(s.cfg.Bus.Format)}, s.tel.Log, s.tel.Metrics)
+	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{
+		Driver: s.cfg.Bus.Driver, Format: bus.Format(s.cfg.Bus.Format),
+	}, s.tel.Log, s.tel.Metrics)
 	s.group.Add(
 		process.Component{Name: "relay " + name, Run: relay.Run},
 		process.Component{Name: "work " + name, Run: m.queue.Run},
