@@ -16,14 +16,16 @@ import (
 )
 
 // binary is the monolith as users run it, built once for all tests that need it.
-var binary = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "kerf")
-	out, err := exec.Command("go", "build", "-o", path, "kerf").CombinedOutput()
+var binary = sync.OnceValues(func() (string, error) { return build("kerf", "kerf") })
+
+func build(name, command string) (string, error) {
+	path := filepath.Join(scratch, name)
+	out, err := exec.Command("go", "build", "-o", path, command).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return path, nil
-})
+}
 
 // process is a running monolith.
 type process struct {
@@ -41,10 +43,16 @@ func launch(t *testing.T, data, listen string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{server: server{log: &journal{}}, lines: make(chan string, 16), exited: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{"-listen", listen, "-data", data, "-demo=false"}, args...)...)
-	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KERF_") }) // those are for the tests
-	p.cmd.Env = append(p.cmd.Env, "KERF_LOG_LEVEL=warn", "KERF_LOG_FORMAT=text")
+	cmd := exec.Command(path, append([]string{"-listen", listen, "-data", data, "-demo=false"}, args...)...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "KERF_") }) // those are for the tests
+	cmd.Env = append(cmd.Env, "KERF_LOG_LEVEL=warn", "KERF_LOG_FORMAT=text")
+	return execute(t, cmd)
+}
+
+// execute starts a server's command, and does not wait until it is ready. It is killed when the test ends, if it still runs.
+func execute(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{server: server{log: &journal{}}, cmd: cmd, lines: make(chan string, 16), exited: make(chan struct{})}
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -73,14 +81,14 @@ func launch(t *testing.T, data, listen string, args ...string) *process {
 func start(t *testing.T, data, listen string, args ...string) *process {
 	t.Helper()
 	p := launch(t, data, listen, args...)
-	if err := p.ready(); err != nil {
+	if err := p.ready(patience); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
 // ready waits for the line that says where the server answers.
-func (p *process) ready() error {
+func (p *process) ready(limit time.Duration) error {
 	select {
 	case line := <-p.lines:
 		url, ok := strings.CutPrefix(line, "ready ")
@@ -91,7 +99,7 @@ func (p *process) ready() error {
 		return nil
 	case <-p.exited:
 		return fmt.Errorf("the server ended with %d:\n%s", p.status, p.log)
-	case <-time.After(patience):
+	case <-time.After(limit):
 		return fmt.Errorf("the server is not ready:\n%s", p.log)
 	}
 }
