@@ -120,6 +120,7 @@ func (c *city) targets() (all map[string]target, tidy func()) {
 		"readNotification": {who: d.caller, path: "/v1/notifications/" + inbox.Items[0].ID + "/read", body: nothing},
 		"replayParked":     {who: admin, path: "/v1/parked/orders/1/replay"},
 		"dropParked":       {who: admin, path: "/v1/parked/orders/1/drop"},
+		"rebuildViews":     {who: admin, path: "/v1/tracking/rebuild"},
 	}
 	return all, func() {
 		r.post("/v1/orders/"+o.ID+"/cancellation", obj{}).ok(200, nil)

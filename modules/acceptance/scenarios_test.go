@@ -64,5 +64,6 @@ var scenarios = []scenario{
 	// tracking_test.go
 	{"a diner follows an order live and resumes", brisk, followLive},
 	{"support follows all orders", brisk, followAll},
+	{"views are rebuilt while orders go on", brisk, viewsRebuilt},
 	{"lists come in pages", brisk, pages},
 }

@@ -234,6 +234,50 @@ func followAll(c *city) {
 	}
 }
 
+// rebuild is the last rebuild of all views.
+type rebuild struct {
+	ID, State, Problem string
+	Changed            int64 `json:"views_changed"`
+}
+
+func viewsRebuilt(c *city) {
+	r, d := c.restaurant(nil), c.diner("tok_approve")
+	c.courier()
+	before, o := d.approved(r), d.approved(r)
+	var was, is view
+	d.get("/v1/tracking/"+before.ID).ok(200, &was)
+	live := c.follow(d.caller, "/v1/tracking/"+o.ID+"/events", "")
+	seen := live.views(-1, "APPROVED")
+	admin := c.admin()
+	var begun, last rebuild
+	eventually(c.T, "a rebuild of its own", func() (bool, string) { // another story may be rebuilding
+		res := admin.post("/v1/tracking/rebuild", nil)
+		if res.status == http.StatusConflict {
+			res.refused(409, "rebuild_running")
+			return false, string(res.body)
+		}
+		res.ok(202, &begun)
+		return true, ""
+	})
+	r.accepts(o)
+	eventually(c.T, "the end of the rebuild", func() (bool, string) {
+		admin.get("/v1/tracking/rebuild").ok(200, &last)
+		return last.State == "DONE" || last.ID != begun.ID, fmt.Sprintf("it is %+v", last)
+	})
+	if last.Changed != 0 {
+		c.Errorf("a rebuild changed %d views that were right", last.Changed)
+	}
+	live.views(seen[len(seen)-1].Sequence, "ACCEPTED") // each, though the views were replaced under it
+	live.close()
+	if d.get("/v1/tracking/"+before.ID).ok(200, &is); is.Sequence != was.Sequence || is.Status != was.Status || len(is.History) != len(was.History) {
+		c.Errorf("a view that was right is another after a rebuild: %+v, was %+v", is, was)
+	}
+	for _, order := range []*order{before, o} {
+		d.cancels(order).ok(200, nil)
+	}
+	d.ends(before, "CANCELLED", "cancelled_by_consumer", 0)
+}
+
 func pages(c *city) {
 	r, d := c.restaurant(nil), c.diner("tok_approve")
 	var orders []*order

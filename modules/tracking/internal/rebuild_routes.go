@@ -66,9 +66,6 @@ func (s *Service) postRebuild(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := web.Bind(c, &struct{}{}); err != nil {
-		return err
-	}
 	behind, err := s.behind(c.Request().Context())
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ const (
 	insertNews = `INSERT INTO rebuild_news (order_id) VALUES (?) ON CONFLICT DO NOTHING`
 	selectNews = `SELECT order_id FROM rebuild_news ORDER BY order_id LIMIT ?`
 	deleteNews = `DELETE FROM rebuild_news WHERE order_id = ?`
-	clearOld = `DELETE FROM order_view WHERE generation < ?
+	clearOld   = `DELETE FROM order_view WHERE generation < ?
 		AND order_id IN (SELECT order_id FROM order_view WHERE generation < ? LIMIT ?)`
 
 	selectUnmerged = `SELECT o.order_id, o.document, n.document FROM order_view o

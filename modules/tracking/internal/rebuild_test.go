@@ -38,10 +38,9 @@ func (k *tracker) rebuild() answer {
 
 func (k *tracker) post(token, path, key string) answer {
 	k.t.Helper()
-	req, err := http.NewRequestWithContext(k.t.Context(), http.MethodPost, k.url+path, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(k.t.Context(), http.MethodPost, k.url+path, http.NoBody)
 	must(k.t, err)
 	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Idempotency-Key", key)
 	return k.do(req)
 }

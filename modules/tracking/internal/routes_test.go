@@ -256,7 +256,8 @@ func TestADocumentThatCannotBeReadIsReported(t *testing.T) {
 // TestSchemasDescribeWhatIsSent holds the description against the documents that are sent.
 func TestSchemasDescribeWhatIsSent(t *testing.T) {
 	webtest.Schemas(t, trackingapi.OpenAPI, map[string]any{
-		"View": viewResource{}, "ViewOrder": orderResource{}, "ViewTicket": ticketResource{}, "ViewDelivery": deliveryResource{},
+		"Rebuild": rebuildResource{},
+		"View":    viewResource{}, "ViewOrder": orderResource{}, "ViewTicket": ticketResource{}, "ViewDelivery": deliveryResource{},
 		"ViewPayment": paymentResource{}, "ViewList": web.Collection[viewResource]{}, "CourierPosition": positionResource{},
 		"ViewEnd": endResource{},
 	})
