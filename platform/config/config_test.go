@@ -45,7 +45,7 @@ func problems(t *testing.T, args, env []string) []string {
 }
 
 func TestDefaultsNeedNothing(t *testing.T) {
-	got, err := load(nil, []string{"PATH=/bin", "KERF_INSTANCES=elsewhere", "KERF_TEST_KAFKA=127.0.0.1:1"})
+	got, err := load(nil, []string{"PATH=/bin", "KERF_INSTANCES=elsewhere", "KERF_TEST_KAFKA=127.0.0.1:1", "KERF_SERVERS_DATA=x"})
 	if err != nil {
 		t.Fatal(err)
 	}

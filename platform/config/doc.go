@@ -15,7 +15,8 @@
 // is missing. One file may serve the processes of a whole cut all the same: what it
 // says of the data of modules that are placed elsewhere, and of calls and addresses
 // that this process does not need, is theirs. The only foreign variables with
-// the prefix are KERF_INSTANCES and those that begin with KERF_TEST_, which tests read.
+// the prefix are KERF_INSTANCES and those that begin with KERF_TEST_, which tests
+// read, and KERF_SERVERS_DATA, which deploy/servers reads.
 // Values are not repeated in messages, where they may be secret.
 //
 // The package knows no module: which there are, and who has to reach whom, is told by

@@ -95,6 +95,7 @@ const (
 	// Tests read these, and may run where a server is started.
 	instancesVariable = prefix + "INSTANCES"
 	testVariables     = prefix + "TEST_"
+	serversVariable   = prefix + "SERVERS_DATA" // of deploy/servers
 )
 
 type loader struct {
@@ -207,7 +208,7 @@ func (l *loader) readEnvironment(environ []string) {
 		Prefix:      prefix,
 		EnvironFunc: func() []string { return environ },
 		TransformFunc: func(name, value string) (string, any) {
-			if name == fileVariable || name == instancesVariable || strings.HasPrefix(name, testVariables) {
+			if name == fileVariable || name == instancesVariable || name == serversVariable || strings.HasPrefix(name, testVariables) {
 				return "", nil
 			}
 			for _, template := range l.templates {
