@@ -87,7 +87,7 @@ func (db *DB) raise(ctx context.Context, name string) (*Fence, error) {
 		if err == nil {
 			return fence, nil
 		}
-		if kind := fault.KindOf(err); kind != fault.KindUnavailable && kind != fault.KindUnknown {
+		if kind := fault.KindOf(err); kind != fault.KindUnavailable && kind != fault.KindUnknown || errors.Is(err, errClosed) {
 			return nil, err
 		}
 		select {

@@ -10,6 +10,7 @@ import (
 
 	"kerf/platform/database"
 	"kerf/platform/database/databasetest"
+	"kerf/platform/fault"
 )
 
 func TestAJobIsDoneByOneAtATime(t *testing.T) {
@@ -51,6 +52,29 @@ func TestAnotherJobIsNotWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func TestNobodyWaitsForAJobOfAClosedDatabase(t *testing.T) {
+	db := open(t)
+	running := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- db.Exclusive(context.Background(), "relay", func(ctx context.Context, _ *database.Fence) error {
+			close(running)
+			if db.Shared() { // Else nobody can take it away.
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		})
+	}()
+	<-running
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; db.Shared() {
+		wantFault(t, err, fault.KindUnavailable, "database_unavailable")
+	}
+	wantFault(t, db.Exclusive(t.Context(), "relay", nil), fault.KindUnavailable, "database_unavailable")
 }
 
 func TestAFenceHoldsUntilTheJobIsTakenAgain(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 // retryAfter is when a caller may ask again after the database itself failed.
 const retryAfter = time.Second
 
+var errClosed = errors.New("the database is closed")
+
 var errEnded = errors.New("database: a transaction was used after its end")
 
 // statementFailed is what a command gets that goes on after one of its statements failed. SQLite would let it, but on PostgreSQL the

@@ -87,7 +87,10 @@ func (c *tally) check(t *testing.T, db *database.DB) {
 func countWhile(t *testing.T, s *server, cfg database.Config, happens func()) *tally {
 	t.Helper()
 	replicas := []*database.DB{s.open(cfg, things, counter), s.open(cfg)}
-	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error { _, err := tx.Exec("INSERT INTO counter VALUES (0)"); return err })
+	write(t, replicas[0], func(_ context.Context, tx *database.Tx) error {
+		_, err := tx.Exec("INSERT INTO counter VALUES (0)")
+		return err
+	})
 	told := &tally{}
 	var stop atomic.Bool
 	var wg sync.WaitGroup

@@ -236,7 +236,7 @@ func (p *presence) acquire(ctx context.Context, name string) (lost <-chan struct
 		p.release(name)
 		return nil, ctx.Err()
 	case <-p.ended:
-		return nil, unavailable(p.schema.module, errors.New("the database is closed"))
+		return nil, unavailable(p.schema.module, errClosed)
 	}
 }
 

@@ -57,7 +57,7 @@ func (w *writer) enqueue(c *command) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
-		return unavailable(w.db.module, errors.New("the database is closed"))
+		return unavailable(w.db.module, errClosed)
 	}
 	select {
 	case w.queue <- c:
