@@ -219,7 +219,10 @@ func statusOf(v *trackingapi.View) string {
 	case PickedUp, AtDropoff:
 		return PickedUp
 	}
-	if order == CancelPending || order == Approved && setBack(ticket, delivery) {
+	// A ticket that was accepted is one of an approved order, even if orders has not been heard to say so: what it was told must not be taken
+	// back. One that was not may be undone because the order will be rejected.
+	promised := order == Approved || v.GetTicket().GetReadyBy() != nil
+	if order == CancelPending || promised && setBack(ticket, delivery) {
 		return CancelPending
 	}
 	switch ticket {

@@ -278,6 +278,7 @@ func TestTheStatusIsTheFurthestFact(t *testing.T) {
 		"the restaurant declines":                 {events(placed, approved, turnedDown), CancelPending, ""},
 		"the restaurant does not answer":          {events(placed, approved, expired), CancelPending, ""},
 		"no courier":                              {events(placed, approved, accepted, scheduled, calledOff), CancelPending, ""},
+		"a ticket is given up, orders is silent":  {events(placed, accepted, ticketDestroyed), CancelPending, ""},
 		"the food does not arrive":                {events(placed, approved, pickedUp, failed), Undeliverable, ""},
 		"undeliverable":                           {events(placed, approved, pickedUp, failed, lost), Undeliverable, "damaged"},
 		"a refund long after changes no status":   {events(placed, approved, droppedOff, delivered, captured, refunded), Delivered, ""},
@@ -290,6 +291,68 @@ func TestTheStatusIsTheFurthestFact(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What happens to orders, in the order in which it does.
+var lives = map[string][]proto.Message{
+	"delivered": events(placed, made, authorized, approved, accepted, scheduled, assigned, preparing, ready, atCounter, handedOver, pickedUp, captured,
+		atDoor, droppedOff, delivered),
+	"rejected":                   events(placed, made, declined, ticketDestroyed, rejected),
+	"declined by the restaurant": events(placed, made, authorized, approved, turnedDown, voided, cancelled),
+	"expired":                    events(placed, made, authorized, approved, expired, voided, cancelled),
+	"cancelled while pending":    events(placed, asked, made, authorized, approved, ticketDestroyed, voided, cancelled),
+	"cancelled while approved":   events(placed, made, authorized, approved, asked, ticketDestroyed, voided, cancelled),
+	"cancelled when ready": events(placed, made, authorized, approved, accepted, scheduled, assigned, preparing, ready, asked, ticketDestroyed, calledOff,
+		captured, cancelled),
+	"without a courier": events(placed, made, authorized, approved, accepted, scheduled, preparing, calledOff, voided, ticketDestroyed, cancelled),
+	"cancelled too late": events(placed, made, authorized, approved, accepted, scheduled, assigned, preparing, ready, handedOver, asked, refused, pickedUp,
+		captured, atDoor, droppedOff, delivered),
+	"lost": events(placed, made, authorized, approved, accepted, scheduled, assigned, preparing, ready, handedOver, pickedUp, captured, failed, refunded, lost),
+}
+
+// One source may be heard long after the others, when the broker or its process was away.
+func TestNoLifeGoesBackwardsHoweverItIsHeard(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	for name, happened := range lives {
+		streams := map[Source][]Fact{}
+		for _, f := range life(happened...) {
+			streams[f.Source] = append(streams[f.Source], f)
+		}
+		for range 300 {
+			v, told := &trackingapi.View{}, []string{Pending}
+			for _, f := range interleave(random, streams) {
+				Fold(v, f)
+				last := told[len(told)-1]
+				if v.GetStatus() != last {
+					told = append(told, v.GetStatus())
+				}
+				if !mayFollow(last, v.GetStatus()) {
+					t.Fatalf("seed %d: %s: %v", seed, name, told)
+				}
+			}
+		}
+	}
+}
+
+// mayFollow tells whether an order may go from one status to the other; what lies between may not have been told.
+func mayFollow(from, to string) bool {
+	way := []string{Pending, Approved, Accepted, Preparing, Ready, PickedUp, Delivered}
+	switch {
+	case from == to:
+		return true
+	case slices.Contains(endStatuses, from):
+		return false
+	case to == CancelPending || to == Cancelled:
+		return from != PickedUp
+	case to == Rejected:
+		return from == Pending
+	case to == Undeliverable:
+		return true
+	case from == CancelPending: // it was refused
+		return to != Pending
+	}
+	return slices.Index(way, from) < slices.Index(way, to)
 }
 
 func events(all ...proto.Message) []proto.Message { return all }
