@@ -19,7 +19,7 @@ type received struct {
 	topic *topic
 	msg   *message.Message
 	meta  bus.Meta
-	// readable says that meta is complete.
+	// readable says that meta is complete, and can be asked the database for.
 	readable bool
 	handler  Handler
 	known    bool // there is a handler
@@ -37,11 +37,11 @@ func (t *topic) read(msg *message.Message) *received {
 		r.cause = causeOf(err)
 		return r
 	}
-	r.readable = true
 	if name := unstorable(&r.meta); name != "" {
 		r.cause = "the event's " + name + " is not text that a database can store"
 		return r
 	}
+	r.readable = true
 	if r.handler, r.known = t.handlers[r.meta.Type]; !r.known {
 		return r
 	}

@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -19,24 +20,28 @@ import (
 
 	"kerf/migrations"
 	"kerf/platform/bus"
+	"kerf/platform/bus/kafka"
 	"kerf/platform/bus/memory"
 	"kerf/platform/clock"
 	"kerf/platform/database"
+	"kerf/platform/database/databasetest"
 	"kerf/platform/inbox"
 	"kerf/platform/kerfpb"
 	"kerf/platform/outbox"
 )
 
-// childEnv is set, to the folder of its databases, in the process that TestNothingIsLostOrDoneTwiceWhenKilled starts and kills.
+// childEnv is set, to the shape of the process, in those that tests start and kill.
 const childEnv = "KERF_TEST_INBOX_CHILD"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childEnv); dir != "" {
-		if err := child(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	if text := os.Getenv(childEnv); text != "" {
+		var s shape
+		err := json.Unmarshal([]byte(text), &s)
+		if err == nil {
+			err = child(s)
 		}
-		return
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -46,48 +51,102 @@ const (
 	orders  = 5 // of each writer
 )
 
+// shape is how a process is put together.
+type shape struct {
+	Shop    string                     // the module that publishes
+	Schemas map[string]database.Config // by module
+	Driver  string                     // of the bus
+	Broker  string                     // of Kafka
+	Format  bus.Format
+	Pace    time.Duration // between what a writer writes; as fast as it can if zero
+}
+
+// newShape has fresh schemas for a publisher and two listeners, and a bus in memory.
+func newShape(t testing.TB, shop string) shape {
+	t.Helper()
+	s := shape{Shop: shop, Schemas: map[string]database.Config{}, Driver: "memory", Format: bus.Protobuf}
+	dir := t.TempDir()
+	for _, module := range []string{shop, "books", "views"} {
+		s.Schemas[module] = databasetest.Config(t, dir, module)
+	}
+	return s
+}
+
+func (s shape) bus() (bus.Bus, error) {
+	if s.Driver == "memory" {
+		return memory.New(memory.Config{Groups: map[string][]string{bus.Topic(s.Shop): {"books", "views"}}}), nil
+	}
+	return kafka.New(kafka.Config{Brokers: []string{s.Broker}, Timing: kafka.Timing{
+		Fetch: 100 * time.Millisecond, Heartbeat: 200 * time.Millisecond, Session: time.Second, Commit: 20 * time.Millisecond,
+		Retry: 50 * time.Millisecond,
+	}}, slog.New(slog.DiscardHandler), nil)
+}
+
 // pair is a publisher and two listeners with a database each, as one process has them.
 type pair struct {
 	outbox    *outbox.Outbox
+	bus       bus.Bus
 	shop      *database.DB
 	listeners map[string]*database.DB
+	running   sync.WaitGroup // what ends with the context
 }
 
-// openPair opens the databases, runs everything, and returns when the routers do.
-func openPair(ctx context.Context, dir string) (*pair, error) {
+// openPair opens the databases, runs everything, and returns when the routers do. Unless handled is nil, it gets a token for each
+// event that a listener has handled.
+func openPair(ctx context.Context, s shape, handled chan<- struct{}) (*pair, error) {
 	log, clk := slog.New(slog.DiscardHandler), clock.NewManual(time.Now())
 	open := func(module string) (*database.DB, error) {
-		return database.Open(ctx, module, database.Config{Driver: "sqlite", Dir: dir}, migrations.FS, log, nil)
+		return database.Open(ctx, module, s.Schemas[module], migrations.FS, log, nil)
 	}
-	shop, err := open("shop")
+	shop, err := open(s.Shop)
 	if err != nil {
 		return nil, err
 	}
-	p := &pair{shop: shop, outbox: outbox.New(shop, "shop", clk), listeners: map[string]*database.DB{}}
-	b := memory.New(memory.Config{Groups: map[string][]string{bus.Topic("shop"): {"books", "views"}}})
+	p := &pair{shop: shop, outbox: outbox.New(shop, s.Shop, clk), listeners: map[string]*database.DB{}}
+	if p.bus, err = s.bus(); err != nil {
+		return nil, err
+	}
 	for _, group := range []string{"books", "views"} {
 		db, err := open(group)
 		if err != nil {
 			return nil, err
 		}
 		p.listeners[group] = db
-		if err := listen(ctx, b, group, db, clk, nil); err != nil {
+		router, err := listen(p.bus, s.Shop, group, db, clk, handled)
+		if err != nil {
 			return nil, err
 		}
+		p.running.Go(func() { router.Run(ctx) })
+		<-router.Running()
 	}
-	go outbox.NewRelay(p.outbox, b.Publisher(), outbox.RelayConfig{Mark: 2 * time.Millisecond}, log, nil).Run(ctx)
+	relay := outbox.NewRelay(p.outbox, p.bus.Publisher(), outbox.RelayConfig{Driver: s.Driver, Format: s.Format, Mark: 2 * time.Millisecond}, log, nil)
+	p.running.Go(func() { relay.Run(ctx) })
 	return p, nil
 }
 
-// listen runs a listener whose effects must come out once each, and in order: the primary key and the handler see to that. Unless
+// close ends what has been told to end.
+func (p *pair) close(t *testing.T) {
+	t.Helper()
+	p.running.Wait()
+	if err := p.bus.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, db := range []*database.DB{p.shop, p.listeners["books"], p.listeners["views"]} {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// listen makes a listener whose effects must come out once each, and in order: the primary key and the handler see to that. Unless
 // handled is nil, it gets a token after each commit.
-func listen(ctx context.Context, b bus.Bus, group string, db *database.DB, clk *clock.Manual, handled chan<- struct{}) error {
-	err := db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+func listen(b bus.Bus, shop, group string, db *database.DB, clk *clock.Manual, handled chan<- struct{}) (*message.Router, error) {
+	err := db.Write(context.Background(), func(_ context.Context, tx *database.Tx) error {
 		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS effect (subject TEXT, sequence INTEGER, PRIMARY KEY (subject, sequence))`)
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	record := func(_ context.Context, tx *database.Tx, meta bus.Meta, _ *kerfpb.Money) error {
 		var last int64
@@ -103,56 +162,68 @@ func listen(ctx context.Context, b bus.Bus, group string, db *database.DB, clk *
 		_, err := tx.Exec(`INSERT INTO effect VALUES (?, ?)`, meta.Subject, meta.Sequence)
 		return err
 	}
-	l := inbox.NewListener(group, db, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(record)}}},
+	l := inbox.NewListener(group, db, []inbox.Subscription{{Module: shop, Handlers: []inbox.Handler{inbox.On(record)}}},
 		inbox.Config{}, clk, slog.New(slog.DiscardHandler), nil)
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NopLogger{})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sub, err := b.Subscriber(group)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := l.AddTo(router, sub); err != nil {
-		return err
-	}
-	go router.Run(ctx)
-	<-router.Running()
-	return nil
+	return router, l.AddTo(router, sub)
 }
 
-// child writes events, and prints the name of each that it was told is durable, until it is killed.
-func child(dir string) error {
+// child writes events, and prints the name of each that it was told is durable, and a dot for each that was handled, until it is killed.
+func child(s shape) error {
 	ctx := context.Background()
-	p, err := openPair(ctx, dir)
+	handled := make(chan struct{}, 1000)
+	p, err := openPair(ctx, s, handled)
 	if err != nil {
 		return err
 	}
+	go func() {
+		for range handled {
+			fmt.Println(".")
+		}
+	}()
 	var wg sync.WaitGroup
 	errs := make(chan error, writers)
 	for w := range writers {
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				subject := fmt.Sprintf("order-%d-%d", w, i%orders)
-				err := p.shop.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
-					return p.outbox.Append(ctx, tx, subject, subject, known)
-				})
-				if err != nil {
-					errs <- err
-					return
-				}
-				fmt.Println(subject)
-			}
-		})
+		wg.Go(func() { errs <- p.writeFor(ctx, w, s.Pace) })
 	}
 	return <-errs
 }
 
-// kill runs a child on the folder, kills it after it has acknowledged some events, and adds them up by subject.
-func kill(t *testing.T, dir string, acknowledged map[string]int64) {
+// writeFor is one writer.
+func (p *pair) writeFor(ctx context.Context, writer int, pace time.Duration) error {
+	tick := time.NewTicker(max(pace, 1))
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		subject := fmt.Sprintf("order-%d-%d", writer, i%orders)
+		err := p.shop.Write(ctx, func(ctx context.Context, tx *database.Tx) error {
+			return p.outbox.Append(ctx, tx, subject, subject, known)
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Println(subject)
+		if pace > 0 {
+			<-tick.C
+		}
+	}
+}
+
+// kill runs a child, kills it when enough says so of a line that it printed, and adds up by subject what it acknowledged.
+func kill(t *testing.T, s shape, acknowledged map[string]int64, enough func(line string) bool) {
 	t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -162,11 +233,13 @@ func kill(t *testing.T, dir string, acknowledged map[string]int64) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	enough := 1 + rand.IntN(400)
 	lines := bufio.NewScanner(out)
-	for n := 0; lines.Scan(); n++ {
-		acknowledged[lines.Text()]++
-		if n == enough {
+	for killed := false; lines.Scan(); {
+		if lines.Text() != "." {
+			acknowledged[lines.Text()]++
+		}
+		if !killed && enough(lines.Text()) {
+			killed = true
 			if err := cmd.Process.Kill(); err != nil {
 				t.Error(err)
 			}
@@ -177,49 +250,55 @@ func kill(t *testing.T, dir string, acknowledged map[string]int64) {
 	}
 }
 
+// after is true from the nth line on that is a dot, or that is none.
+func after(n int, dot bool) func(string) bool {
+	return func(line string) bool {
+		if (line == ".") == dot {
+			n--
+		}
+		return n <= 0
+	}
+}
+
 func TestNothingIsLostOrDoneTwiceWhenKilled(t *testing.T) {
 	const kills = 8
-	dir := t.TempDir()
+	s := newShape(t, "shop")
 	acknowledged := map[string]int64{}
 	for range kills {
-		kill(t, dir, acknowledged)
+		kill(t, s, acknowledged, after(1+rand.IntN(400), false))
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p, err := openPair(ctx, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cancel()
-		for _, db := range []*database.DB{p.shop, p.listeners["books"], p.listeners["views"]} {
-			if err := db.Close(); err != nil {
-				t.Error(err)
-			}
-		}
+	s.run(t, func(p *pair) {
+		total := p.awaitQuiet(t)
+		p.check(t, acknowledged)
+		t.Logf("%d kills, %d events, all of them consumed once by each group", kills, total)
 	})
-	w := &world{TB: t}
-	var counts outbox.Counts
-	w.await(func() string {
-		if counts, err = p.outbox.Counts(ctx); err != nil {
+}
+
+// awaitQuiet waits until all that was written is published and settled, and returns how much that is.
+func (p *pair) awaitQuiet(t *testing.T) (total int64) {
+	t.Helper()
+	(&world{TB: t}).await(func() string {
+		counts, err := p.outbox.Counts(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
-		return cmp.Diff(outbox.Counts{Written: counts.Written, Published: counts.Written, Settled: counts.Written}, counts)
+		total = counts.Written
+		return cmp.Diff(outbox.Counts{Written: total, Published: total, Settled: total}, counts)
 	})
+	return total
+}
+
+// check compares what was acknowledged, written, consumed and done.
+func (p *pair) check(t *testing.T, acknowledged map[string]int64) {
+	t.Helper()
 	written := sequences(t, p.shop, `SELECT subject, sequence FROM outbox_subject`)
 	for subject, n := range acknowledged {
 		if written[subject] < n {
 			t.Errorf("%d events of %s were acknowledged, %d are there", n, subject, written[subject])
 		}
 	}
-	total := int64(0)
-	for _, n := range written {
-		total += n
-	}
-	if total != counts.Written {
-		t.Errorf("sequences add up to %d, %d rows were counted", total, counts.Written)
-	}
 	for group, db := range p.listeners {
-		if diff := cmp.Diff(written, sequences(t, db, `SELECT subject, handled FROM inbox WHERE topic = 'kerf.shop.v1'`)); diff != "" {
+		if diff := cmp.Diff(written, sequences(t, db, `SELECT subject, handled FROM inbox`)); diff != "" {
 			t.Errorf("%s consumed other events than were written: %s", group, diff)
 		}
 		if diff := cmp.Diff(written, sequences(t, db, `SELECT subject, count(*) FROM effect GROUP BY subject`)); diff != "" {
@@ -229,7 +308,6 @@ func TestNothingIsLostOrDoneTwiceWhenKilled(t *testing.T) {
 			t.Errorf("%s has parked: %s", group, diff)
 		}
 	}
-	t.Logf("%d kills, %d events, all of them consumed once by each group", kills, total)
 }
 
 func sequences(t *testing.T, db *database.DB, query string) map[string]int64 {

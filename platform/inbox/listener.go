@@ -28,6 +28,9 @@ type Config struct {
 	FirstRetry time.Duration
 	// LongestRetry bounds that wait, and the one for a database that fails; 5 s if zero.
 	LongestRetry time.Duration
+	// Release is how often a listener whose schema is shared looks for parked messages that nothing holds up any more, because the process
+	// that was to release them has ended; 30 s if zero.
+	Release time.Duration
 	// Tracer makes a span for each message whose event is sampled; none if nil.
 	Tracer trace.Tracer
 }
@@ -41,6 +44,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.LongestRetry == 0 {
 		c.LongestRetry = 5 * time.Second
+	}
+	if c.Release == 0 {
+		c.Release = 30 * time.Second
 	}
 	if c.Tracer == nil {
 		c.Tracer = noop.NewTracerProvider().Tracer("")

@@ -2,14 +2,13 @@ package inbox_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -107,6 +106,33 @@ func TestWhatCannotBeDecodedIsParkedAtOnce(t *testing.T) {
 	}
 }
 
+// Who publishes past the outbox may send any bytes. PostgreSQL stores no others than text.
+func TestTextThatNoDatabaseStoresIsParkedInOtherWords(t *testing.T) {
+	w := newWorld(t, memory.Config{}, quick)
+	for i, subject := range []string{"bro\xffken", "with a \x00"} {
+		msg := event("x", 1)
+		msg.Metadata["ce_id"] = fmt.Sprint("id-", i)
+		msg.Metadata["ce_subject"] = subject
+		msg.Metadata["ce_partitionkey"] = subject
+		w.publish(msg)
+		later := event("x", 2)
+		later.Metadata["ce_id"] = fmt.Sprint("later-", i)
+		later.Metadata["ce_subject"] = subject
+		later.Metadata["ce_partitionkey"] = subject
+		w.publish(later)
+	}
+	w.fail("a", errors.New("\xff and \x00 and "+strings.Repeat("é", 1000)))
+	w.write("a", "a", known)
+	w.write("b", "b", known)
+	w.awaitEffects("b-1")
+	w.awaitCounts(1, 5, 0)
+	for _, p := range w.parked() {
+		if !utf8.ValidString(p.Cause+p.Subject+p.Key) || strings.Contains(p.Cause+p.Subject+p.Key, "\x00") {
+			t.Errorf("parked %+v", p)
+		}
+	}
+}
+
 func TestAFailingHandlerIsRetriedAndLeavesNothing(t *testing.T) {
 	w := newWorld(t, memory.Config{}, inbox.Config{Attempts: 1000, FirstRetry: time.Millisecond, LongestRetry: time.Millisecond})
 	w.fail("a", errors.New("not yet"))
@@ -186,29 +212,17 @@ func TestAFailingDatabasePausesAndParksNothing(t *testing.T) {
 
 func TestMessagesWaitForALockedDatabase(t *testing.T) {
 	t.Setenv("KERF_TEST_DATABASE", "") // only files are locked like this
-	dir := t.TempDir()
-	w := newWorldIn(t, dir, memory.Config{}, quick)
+	w := newWorld(t, memory.Config{}, quick)
 	w.write("k", "a", known)
 	w.awaitEffects("a-1")
-	other, err := sql.Open("sqlite3", filepath.Join(dir, "books.db")+"?_txlock=immediate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	lock, err := other.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
+	lock := w.lockBooks()
 	// A command fails once it has waited for the lock in vain; then the listener has seen the failure, or is about to.
-	err = w.books.Write(t.Context(), func(context.Context, *database.Tx) error { return nil })
-	if fault.KindOf(err) != fault.KindUnavailable {
-		t.Fatalf("the database is not locked: %v", err)
-	}
-	w.write("k", "a", known)
-	w.write("k", "a", known)
-	err = w.books.Write(t.Context(), func(context.Context, *database.Tx) error { return nil })
-	if fault.KindOf(err) != fault.KindUnavailable {
-		t.Fatalf("the database is not locked: %v", err)
+	for range 2 {
+		err := w.books.Write(t.Context(), func(context.Context, *database.Tx) error { return nil })
+		if fault.KindOf(err) != fault.KindUnavailable {
+			t.Fatalf("the database is not locked: %v", err)
+		}
+		w.write("k", "a", known)
 	}
 	if err := lock.Rollback(); err != nil {
 		t.Fatal(err)

@@ -2,9 +2,13 @@ package inbox_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"log/slog"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -170,45 +174,104 @@ func TestParkedMessagesAreListedInPages(t *testing.T) {
 	}
 }
 
-// A process may end after the head of a queue was ended and before what waits behind it was handled.
-func TestAnInterruptedReleaseGoesOn(t *testing.T) {
-	interrupt := func(t *testing.T, w *world) {
-		t.Helper()
-		w.fail("a", nil)
-		err := w.books.Write(t.Context(), func(_ context.Context, tx *database.Tx) error {
-			_, err := tx.Exec(`UPDATE parked SET ended = 'dropped' WHERE number = (SELECT min(number) FROM parked)`)
-			if err == nil {
-				_, err = tx.Exec(`INSERT INTO inbox (topic, subject, sequence, event_id, handled) SELECT topic, subject, sequence, event_id, 0
-					FROM parked WHERE ended = 'dropped'`)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+// interrupt ends the head of a queue, and releases nothing, as a process that ends in between.
+func (w *world) interrupt() {
+	w.Helper()
+	w.fail("a", nil)
+	err := w.books.Write(w.Context(), func(_ context.Context, tx *database.Tx) error {
+		_, err := tx.Exec(`UPDATE parked SET ended = 'dropped' WHERE number = (SELECT min(number) FROM parked)`)
+		if err == nil {
+			_, err = tx.Exec(`INSERT INTO inbox (topic, subject, sequence, event_id, handled) SELECT topic, subject, sequence, event_id, 0
+				FROM parked WHERE ended = 'dropped'`)
 		}
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
 	}
+}
+
+func TestAnInterruptedReleaseGoesOn(t *testing.T) {
 	t.Run("when the listener starts again", func(t *testing.T) {
 		w := blocked(t)
-		interrupt(t, w)
-		again := inbox.NewListener("books", w.books, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(w.handle)}}},
-			quick, w.clock, slog.New(slog.DiscardHandler), nil)
-		w.run("books", again)
+		w.interrupt()
+		w.run("books", w.newListener(quick, slog.New(slog.DiscardHandler)))
 		w.awaitEffects("b-1", "a-2")
 		w.awaitCounts(2, 0, 1)
 	})
+	t.Run("when the database is back after that", func(t *testing.T) {
+		t.Setenv("KERF_TEST_DATABASE", "") // only files are locked like this
+		w := blocked(t)
+		w.interrupt()
+		lock := w.lockBooks()
+		failed := make(lines, 100)
+		w.run("books", w.newListener(quick, slog.New(slog.NewTextHandler(failed, nil))))
+		for line := range failed {
+			if strings.Contains(line, "cannot be released") {
+				break
+			}
+		}
+		if err := lock.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		w.awaitEffects("b-1", "a-2")
+	})
+	t.Run("when it was another process that ended", func(t *testing.T) {
+		w := blocked(t)
+		if !w.books.Shared() {
+			return
+		}
+		cfg := quick
+		cfg.Release = time.Millisecond
+		w.run("books", w.newListener(cfg, slog.New(slog.DiscardHandler)))
+		w.interrupt()
+		w.awaitEffects("b-1", "a-2")
+	})
 	t.Run("when the next message of the key comes", func(t *testing.T) {
 		w := blocked(t)
-		interrupt(t, w)
+		w.interrupt()
 		w.write("k", "b", known)
 		w.awaitEffects("b-1", "a-2", "b-2")
 	})
 	t.Run("when the operator repeats himself", func(t *testing.T) {
 		w := blocked(t)
 		id := w.parked()[0].ID
-		interrupt(t, w)
+		w.interrupt()
 		if _, err := w.listener.Drop(t.Context(), id, "op"); err != nil {
 			t.Fatal(err)
 		}
 		w.awaitEffects("b-1", "a-2")
 	})
+}
+
+// lines passes on each line of a log.
+type lines chan string
+
+func (l lines) Write(line []byte) (int, error) {
+	select {
+	case l <- string(line):
+	default:
+	}
+	return len(line), nil
+}
+
+// lockBooks locks the file of books for writing, as a copy or a shell does, and has those who meet the lock not wait for it.
+func (w *world) lockBooks() *sql.Tx {
+	w.Helper()
+	err := w.books.Write(w.Context(), func(_ context.Context, tx *database.Tx) error {
+		return tx.QueryRow("PRAGMA busy_timeout = 1").Scan(new(int))
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	other, err := sql.Open("sqlite3", filepath.Join(w.dir, "books.db")+"?_txlock=immediate")
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { other.Close() })
+	lock, err := other.Begin()
+	if err != nil {
+		w.Fatal(err)
+	}
+	return lock
 }

@@ -54,9 +54,12 @@ func openPath(b *testing.B, handled chan<- struct{}) (*database.DB, *outbox.Outb
 	m := memory.New(memory.Config{Groups: map[string][]string{bus.Topic("shop"): {"books", "views"}}})
 	for _, group := range []string{"books", "views"} {
 		db := databasetest.OpenIn(b, dir, group, migrations.FS)
-		if err := listen(ctx, m, group, db, clk, handled); err != nil {
+		router, err := listen(m, "shop", group, db, clk, handled)
+		if err != nil {
 			b.Fatal(err)
 		}
+		go router.Run(ctx)
+		<-router.Running()
 	}
 	o := outbox.New(shop, "shop", clk)
 	var relay sync.WaitGroup

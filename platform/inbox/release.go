@@ -7,9 +7,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// releaseEvery is how often a listener whose schema is shared looks for queues whose release another process left unfinished.
-const releaseEvery = 30 * time.Second
-
 // releaser releases the queues behind messages that are parked no longer, where whoever ended those has not: because his process ended,
 // or because the database failed. To the router it is a subscriber whose subscription brings nothing, and so it lives as long as
 // the listener's others.
@@ -33,7 +30,7 @@ func (r *releaser) Close() error { return nil }
 func (l *Listener) releaseAll(ctx context.Context) {
 	var regularly <-chan time.Time
 	if l.db.Shared() {
-		tick := time.NewTicker(releaseEvery)
+		tick := time.NewTicker(l.cfg.Release)
 		defer tick.Stop()
 		regularly = tick.C
 	}

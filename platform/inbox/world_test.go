@@ -29,6 +29,7 @@ import (
 // handles, those of type Position it does not know.
 type world struct {
 	testing.TB
+	dir      string
 	clock    *clock.Manual
 	bus      *memory.Bus
 	shop     *database.DB
@@ -51,15 +52,14 @@ func newWorld(t testing.TB, b memory.Config, cfg inbox.Config) *world {
 
 func newWorldIn(t testing.TB, dir string, b memory.Config, cfg inbox.Config) *world {
 	t.Helper()
-	w := &world{TB: t, clock: clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), failing: map[string]error{}}
+	w := &world{TB: t, dir: dir, clock: clock.NewManual(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)), failing: map[string]error{}}
 	b.Groups = map[string][]string{bus.Topic("shop"): {"books"}}
 	w.bus = memory.New(b)
 	w.shop = databasetest.OpenIn(t, dir, "shop", migrations.FS)
 	w.books = databasetest.OpenIn(t, dir, "books", migrations.FS,
 		`CREATE TABLE IF NOT EXISTS effect (number INTEGER PRIMARY KEY, subject TEXT, sequence INTEGER)`)
 	w.outbox = outbox.New(w.shop, "shop", w.clock)
-	w.listener = inbox.NewListener("books", w.books, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(w.handle)}}},
-		cfg, w.clock, slog.New(slog.DiscardHandler), nil)
+	w.listener = w.newListener(cfg, slog.New(slog.DiscardHandler))
 	w.run("books", w.listener)
 	w.start(func(ctx context.Context) error {
 		return outbox.NewRelay(w.outbox, w.bus.Publisher(), outbox.RelayConfig{Poll: 20 * time.Millisecond, Mark: time.Millisecond},
@@ -71,6 +71,12 @@ func newWorldIn(t testing.TB, dir string, b memory.Config, cfg inbox.Config) *wo
 		}
 	})
 	return w
+}
+
+// newListener returns a listener of books.
+func (w *world) newListener(cfg inbox.Config, log *slog.Logger) *inbox.Listener {
+	return inbox.NewListener("books", w.books, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(w.handle)}}},
+		cfg, w.clock, log, nil)
 }
 
 // run has a router bring messages to the listener.
@@ -224,7 +230,7 @@ func (w *world) parked() []inbox.Parked {
 // await polls until there is no difference.
 func (w *world) await(difference func() string) {
 	w.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // a group that was killed on Kafka needs some
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
