@@ -14,6 +14,7 @@ import (
 	"kerf/modules/accounting/internal/provider"
 	"kerf/platform/clock"
 	"kerf/platform/database"
+	"kerf/platform/database/databasetest"
 	"kerf/platform/fault"
 	"kerf/platform/identity"
 	"kerf/platform/ids"
@@ -42,20 +43,36 @@ type bank struct {
 
 func open(t *testing.T) *bank {
 	t.Helper()
-	return openIn(t, t.TempDir(), clock.NewManual(noon), 20*time.Millisecond)
+	return openIn(t, t.TempDir(), clock.NewManual(noon), patience())
+}
+
+// patience is how long the provider has to answer: some commits, so that it is heard but for those tokens that have it be silent.
+func patience() time.Duration {
+	if databasetest.OnPostgres() {
+		return 400 * time.Millisecond
+	}
+	return 20 * time.Millisecond
 }
 
 // openIn opens what lies in a folder, as a process does that starts there; the provider has timeout to answer.
 func openIn(t *testing.T, dir string, clk *clock.Manual, timeout time.Duration) *bank {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	db, err := database.Open(t.Context(), "accounting", database.Config{Driver: "sqlite", Dir: dir}, migrations.FS, log, nil)
+	db, err := database.Open(t.Context(), "accounting", databasetest.Config(t, dir, "accounting"), migrations.FS, slog.New(slog.DiscardHandler), nil)
 	must(t, err)
+	b := openOn(t, db, clk, timeout)
+	b.dir = dir
+	return b
+}
+
+// openOn runs the module as a process of those on a schema, which it closes in the end.
+func openOn(t *testing.T, db *database.DB, clk *clock.Manual, timeout time.Duration) *bank {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
 	queue := work.New(db, clk.Clock, work.Config{Workers: 4}, log, nil)
 	simulator := provider.NewSimulator(db, clk, provider.Config{Slow: time.Millisecond, Late: time.Second})
 	b := &bank{
 		Service: New(db, outbox.New(db, "accounting", clk), queue, clk, simulator, log),
-		t:       t, dir: dir, clock: clk, simulator: simulator, work: queue,
+		t:       t, clock: clk, simulator: simulator, work: queue,
 		ctx: identity.With(context.Background(), identity.Service("orders")),
 	}
 	b.timeout = timeout

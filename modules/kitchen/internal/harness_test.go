@@ -34,8 +34,12 @@ type kitchen struct {
 
 func open(t *testing.T) *kitchen {
 	t.Helper()
-	db := databasetest.Open(t, "kitchen")
-	clk := clock.NewManual(noon)
+	return openOn(t, databasetest.Open(t, "kitchen"), clock.NewManual(noon))
+}
+
+// openOn runs the module as a process of those on a schema.
+func openOn(t *testing.T, db *database.DB, clk *clock.Manual) *kitchen {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	queue := work.New(db, clk.Clock, work.Config{Workers: 2}, log, nil)
 	k := &kitchen{
@@ -91,9 +95,19 @@ func (k *kitchen) awaiting() order {
 
 func (k *kitchen) accepted() order {
 	k.t.Helper()
-	o := k.awaiting()
-	k.Post(o.cook(), "/v1/tickets/"+o.id+"/acceptance", `{}`).Want(http.StatusOK)
+	o := newOrder()
+	k.accept(o)
 	return o
+}
+
+// accept brings the ticket of an order that is given to ACCEPTED.
+func (k *kitchen) accept(o order) {
+	k.t.Helper()
+	_, err := k.CreateTicket(k.ctx, o.ticket(ids.New()))
+	must(k.t, err)
+	_, err = k.ConfirmTicket(k.ctx, &kitchenapi.ConfirmTicketRequest{OperationKey: ids.New(), OrderId: o.id})
+	must(k.t, err)
+	k.Post(o.cook(), "/v1/tickets/"+o.id+"/acceptance", `{}`).Want(http.StatusOK)
 }
 
 func (k *kitchen) preparing() order {

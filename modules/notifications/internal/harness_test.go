@@ -44,11 +44,15 @@ type teller struct {
 
 func open(t *testing.T) *teller {
 	t.Helper()
-	k := &teller{t: t, clock: clock.NewManual(noon), contacts: &contacts{known: map[string]*consumersapi.GetContactResponse{}}, sequence: map[string]int64{}}
-	db := databasetest.Open(t, "notifications")
-	k.start(db)
+	k := newTeller(t)
+	k.start(databasetest.Open(t, "notifications"))
 	t.Cleanup(func() { k.stop() })
 	return k
+}
+
+// newTeller is one that has not started.
+func newTeller(t *testing.T) *teller {
+	return &teller{t: t, clock: clock.NewManual(noon), contacts: &contacts{known: map[string]*consumersapi.GetContactResponse{}}, sequence: map[string]int64{}}
 }
 
 // start runs the module as a process that has just begun on the database.
@@ -89,15 +93,23 @@ func (k *teller) publish(event proto.Message) string {
 	order := event.(interface{ GetOrderId() string }).GetOrderId()
 	module := string(event.ProtoReflect().Descriptor().FullName().Parent().Parent().Name())
 	k.sequence[module+order]++
+	id := ids.New()
+	k.send(id, k.sequence[module+order], event)
+	return id
+}
+
+// send puts an event about an order on the bus.
+func (k *teller) send(id string, sequence int64, event proto.Message) {
+	k.t.Helper()
+	order := event.(interface{ GetOrderId() string }).GetOrderId()
+	module := string(event.ProtoReflect().Descriptor().FullName().Parent().Parent().Name())
 	payload, err := proto.Marshal(event)
 	must(k.t, err)
 	name, version := bus.TypeOf(event)
-	id := ids.New()
 	must(k.t, k.bus.Publisher().Publish(bus.Topic(module), bus.NewMessage(bus.Meta{
-		ID: id, Type: name, Source: module, Subject: order, Key: order, Sequence: k.sequence[module+order], Time: k.clock.Now(),
+		ID: id, Type: name, Source: module, Subject: order, Key: order, Sequence: sequence, Time: k.clock.Now(),
 		ContentType: "application/protobuf", SchemaVersion: version,
 	}, payload)))
-	return id
 }
 
 // all returns a recipient's notifications, oldest first.

@@ -52,8 +52,13 @@ func newHarness(t testing.TB) *harness {
 // newHarnessOn is a new world on a database where others may have ended.
 func newHarnessOn(t testing.TB, db *database.DB) *harness {
 	t.Helper()
-	h := &harness{t: t, db: db, clock: clock.NewManual(noon)}
-	h.world = newWorld(h.clock.Now)
+	clk := clock.NewManual(noon)
+	return newHarnessIn(t, db, clk, newWorld(clk.Now))
+}
+
+func newHarnessIn(t testing.TB, db *database.DB, clk *clock.Manual, w *world) *harness {
+	t.Helper()
+	h := &harness{t: t, db: db, clock: clk, world: w}
 	h.start()
 	t.Cleanup(func() { h.stop() })
 	return h
