@@ -1,6 +1,9 @@
 package database
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Waiting is how many commands wait for the writer.
 func (db *DB) Waiting() int { return len(db.writer.queue) }
@@ -15,4 +18,9 @@ const MaxHold = maxHold
 func (c Config) WithPatience(reconnect, resolve, heartbeat, silence time.Duration) Config {
 	c.patience = &patience{reconnect: reconnect, resolve: resolve, heartbeat: heartbeat, silence: silence}
 	return c
+}
+
+// TranslateFor is what a read of a schema of PostgreSQL fails with when its connection fails with err.
+func TranslateFor(ctx context.Context, module string, err error) error {
+	return (&schema{module: module}).translateFor(ctx, err)
 }

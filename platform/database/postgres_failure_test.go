@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"kerf/platform/database"
 	"kerf/platform/fault"
 )
@@ -34,6 +36,20 @@ func TestFailuresOfTheServerAreFaultsOfTheCommandThatMeetsThem(t *testing.T) {
 		wantFault(t, errs[1], fault.KindUnavailable, want)
 	}
 	wantIDs(t, db, "a53100", "a57014", "a58030", "b53100", "b57014", "b58030")
+}
+
+// Without this a caller that had gone, which asks nobody any more, would be told of an internal error.
+func TestAFailureThatTheCallerDidNotWaitForIsTheEndOfItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	starting := &pgconn.PgError{SeverityUnlocalized: "FATAL", Code: "57P03", Message: "the database system is starting up"}
+	wantFault(t, database.TranslateFor(ctx, "things", starting), fault.KindUnavailable, "database_unavailable")
+	cancel()
+	if err := database.TranslateFor(ctx, "things", starting); !errors.Is(err, context.Canceled) || !errors.Is(err, starting) {
+		t.Errorf("error = %v", err)
+	}
+	if wrong := (&pgconn.PgError{SeverityUnlocalized: "ERROR", Code: "42601"}); database.TranslateFor(ctx, "things", wrong) != error(wrong) {
+		t.Error("a statement's own fault is hidden")
+	}
 }
 
 func TestACommandThatMetAnotherSessionRunsAgain(t *testing.T) {

@@ -24,12 +24,17 @@ func (c *readConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return &reader{Conn: conn.(*stdlib.Conn), schema: c.schema}, nil
 }
 
-// translateFor is translate, for what ended with its caller's context if that has ended.
+// translateFor is translate, for what ended with its caller's context if that has ended. A failure of the database that the caller did not
+// wait for says so: it is the end of the caller's patience, and no fault of the statement.
 func (s *schema) translateFor(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return err
+	ended, translated := ctx.Err(), s.translate(err)
+	switch {
+	case ended == nil:
+		return translated
+	case isFailure(translated) && !errors.Is(err, ended):
+		return fmt.Errorf("%w: %w", ended, err)
 	}
-	return s.translate(err)
+	return err
 }
 
 // reader is a connection that turns the database's own failures into faults, and takes arguments as SQLite's does.
