@@ -378,13 +378,23 @@ func (s *shop) overMemory(cfg outbox.RelayConfig) <-chan *message.Message {
 	return messages
 }
 
-// log reads the whole log, a few entries at a time, and checks that positions have no gap.
+// log returns the names of the events in the log, sorted.
 func (s *shop) log() (events []string) {
+	s.Helper()
+	for _, e := range s.entries(3) {
+		events = append(events, fmt.Sprintf("%s-%d", e.Meta.Subject, e.Meta.Sequence))
+	}
+	slices.Sort(events)
+	return events
+}
+
+// entries reads the whole log, a few entries at a time, and checks that positions have no gap.
+func (s *shop) entries(page int) (all []outbox.Entry) {
 	s.Helper()
 	for partition := range outbox.Partitions {
 		after := int64(0)
 		for {
-			entries, err := s.ReadLog(s.Context(), partition, after, 3)
+			entries, err := s.ReadLog(s.Context(), partition, after, page)
 			if err != nil {
 				s.Fatal(err)
 			}
@@ -393,15 +403,14 @@ func (s *shop) log() (events []string) {
 					s.Errorf("partition %d: position %d after %d", partition, e.Position, after)
 				}
 				after = e.Position
-				events = append(events, fmt.Sprintf("%s-%d", e.Meta.Subject, e.Meta.Sequence))
 			}
-			if len(entries) < 3 {
+			all = append(all, entries...)
+			if len(entries) < page {
 				break
 			}
 		}
 	}
-	slices.Sort(events)
-	return events
+	return all
 }
 
 func TestTheLogHoldsPublishedEventsOnly(t *testing.T) {

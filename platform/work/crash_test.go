@@ -3,6 +3,7 @@ package work_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,6 +23,15 @@ const folderVariable = "WORK_TEST_FOLDER"
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(folderVariable); dir != "" {
 		fmt.Fprintln(os.Stderr, workUntilKilled(dir))
+		os.Exit(1)
+	}
+	if text := os.Getenv(replicaVariable); text != "" {
+		var r replica
+		err := json.Unmarshal([]byte(text), &r)
+		if err == nil {
+			err = r.run()
+		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
