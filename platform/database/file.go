@@ -38,7 +38,7 @@ func openFile(module, dir string, log *slog.Logger) (*file, error) {
 		return nil, err
 	}
 	f := &file{module: module, path: filepath.Join(dir, module+".db"), log: log}
-	if err := f.acquire(filepath.Join(dir, module+".lock")); err != nil {
+	if err := f.acquire(filepath.Join(dir, lockOf(module))); err != nil {
 		return nil, err
 	}
 	f.pool = sql.OpenDB(&connector{module: module, path: f.path})
@@ -58,6 +58,9 @@ func requireWritable(dir string) error {
 	}
 	return nil
 }
+
+// lockOf is a file beside the module's own, since that is SQLite's to lock.
+func lockOf(module string) string { return module + ".lock" }
 
 // acquire takes the lock that keeps a second process out. The system lets go of it when this process ends, however it ends.
 func (f *file) acquire(lock string) error {

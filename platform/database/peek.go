@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/flock"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -61,6 +62,24 @@ func peek(ctx context.Context, module string, cfg Config, table, query string, d
 		return place, s.translate(err)
 	}
 	return Place{}, fmt.Errorf("driver %q is not supported", cfg.Driver)
+}
+
+// Held tells whether a process that has not ended yet has the file open that a module's data is, or was, in a folder. Where this process may
+// not look, it is not.
+func Held(module, dir string) (bool, error) {
+	path := filepath.Join(dir, lockOf(module))
+	if _, err := os.Stat(path); err != nil {
+		return false, nil // or the lock would be made
+	}
+	l := flock.New(path)
+	free, err := l.TryRLock()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("database %s: lock %s: %w", module, path, err)
+	}
+	return !free, l.Close()
 }
 
 // look asks for the tables that there are, and for the row.

@@ -21,8 +21,8 @@
 //	left at e  anything else        as for e                 as for e         as for e
 //	any        another id           refused, but a record without modules takes the schema's id
 //
-// What is adopted must be all there is: if the file is at the place where it was opened last too, or its log is, -adopt is refused until it has
-// been moved, or taken away.
+// What is adopted must be all there is: as long as the file is at the place where it was opened last too, or its log is, or a process has it open
+// there, -adopt is refused. Only this machine is looked at, and only where the process may.
 //
 // A folder is whole if the process has all modules, or shares the folder with those that have the others: then a module that is not in the
 // record has never been made. Any other process must be told by -init or -adopt. A module leaves a folder that is not shared when a process

@@ -107,7 +107,8 @@ const selectBinding = "SELECT id, epoch, place FROM installation WHERE one = 1"
 
 func (i *Installation) peek(ctx context.Context, module string) (found, error) {
 	f, err := look(ctx, module, i.cfg.Schema(module))
-	if err != nil || !f.bound || f.shared || f.last == f.place {
+	adopted := f.bound && !f.shared && slices.Contains(i.cfg.Adopt, module)
+	if err != nil || !adopted || f.last == f.place {
 		return f, err
 	}
 	f.behind, err = leftBehind(ctx, module, f)

@@ -189,9 +189,21 @@ func TestAModuleMovesToAnotherFolderAndBack(t *testing.T) {
 	move(t, "kitchen", old, own, true)
 	kitchen.refused(t, "-adopt kitchen", "kitchen")
 	kitchen.with(adopting("kitchen")).refused(t, "is a copy of "+filepath.Join(old, "kitchen.db")+", which is still there", "kitchen")
+	whole.with(func(p *process) {
+		p.whileOpen = func(map[string]*database.DB) {
+			move(t, "kitchen", old, own, true)
+			if err := os.Rename(filepath.Join(old, "kitchen.db"), filepath.Join(old, "gone.db")); err != nil {
+				t.Fatal(err)
+			}
+			kitchen.with(adopting("kitchen")).refused(t, "is running: stop that first", "kitchen")
+			if err := os.Rename(filepath.Join(old, "gone.db"), filepath.Join(old, "kitchen.db")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}).must(t)
 	move(t, "kitchen", old, own, false)
 	writeFile(t, filepath.Join(old, "kitchen.db-wal"), "the last transactions")
-	kitchen.with(adopting("kitchen")).refused(t, "move "+filepath.Join(old, "kitchen.db-wal")+", too", "kitchen")
+	kitchen.with(adopting("kitchen")).refused(t, "move "+filepath.Join(old, "kitchen.db-wal")+" too", "kitchen")
 	writeFile(t, filepath.Join(old, "kitchen.db-wal"), "")
 	kitchen.with(adopting("kitchen")).must(t)
 	kitchen.must(t)
