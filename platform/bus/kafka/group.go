@@ -9,9 +9,6 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// rebalanceTimeout is how long a group waits for the members that live and do not come when partitions move.
-const rebalanceTimeout = 10 * time.Second
-
 // join makes the subscription a member of its group. The function that it returns works until the subscription ends, and leaves.
 func (s *subscription) join() (func(), error) {
 	timing := s.bus.cfg.Timing
@@ -24,7 +21,7 @@ func (s *subscription) join() (func(), error) {
 		StartOffset:       kafka.FirstOffset,
 		HeartbeatInterval: timing.Heartbeat,
 		SessionTimeout:    timing.Session,
-		RebalanceTimeout:  rebalanceTimeout,
+		RebalanceTimeout:  timing.Session * 2 / 3, // longer, and kfake would miss the members that wait for it
 		JoinGroupBackoff:  timing.Retry,
 		Timeout:           dialTimeout,
 	})

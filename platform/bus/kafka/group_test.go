@@ -233,7 +233,9 @@ func TestOtherProgramsReadAndWriteTheSameTopics(t *testing.T) {
 	_, at := cluster(t)
 	b := newBus(t, at, nil)
 	publish(t, b, event("order", 1))
-	reader := kafkago.NewReader(kafkago.ReaderConfig{Brokers: []string{at.address}, Topic: topic, Partition: bus.Partition("order", 8)})
+	reader := kafkago.NewReader(kafkago.ReaderConfig{
+		Brokers: []string{at.address}, Topic: topic, Partition: bus.Partition("order", 8), MaxWait: 100 * time.Millisecond,
+	})
 	defer reader.Close()
 	record, err := reader.ReadMessage(t.Context())
 	if err != nil {

@@ -15,7 +15,7 @@ const queue = 256
 // listen makes the subscription hear all that is published on the topic from now on, in no group. The function that it returns works
 // until the subscription ends.
 func (s *subscription) listen() (func(), error) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.bus.cfg.Timing.Publish)
+	ctx, cancel := context.WithTimeoutCause(s.ctx, s.bus.cfg.Timing.Publish, ErrUnavailable)
 	defer cancel()
 	all := make([]kafka.OffsetRequest, s.bus.cfg.Partitions)
 	for p := range all {
@@ -89,7 +89,7 @@ func (b *Bus) ends(ctx context.Context, topic string, of []kafka.OffsetRequest) 
 		}
 		b.transport.CloseIdleConnections()
 		if !wait(ctx, growing(b.cfg.Timing.Retry/8, attempt, b.cfg.Timing.Retry)) {
-			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
 }

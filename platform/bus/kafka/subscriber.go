@@ -22,10 +22,17 @@ type subscriber struct {
 var _ message.SubscribeInitializer = (*subscriber)(nil)
 
 // SubscribeInitialize makes the topic, unless it exists.
-func (s *subscriber) SubscribeInitialize(topic string) error {
-	ctx, cancel := context.WithTimeout(s.bus.closing, s.bus.cfg.Timing.Publish)
+func (s *subscriber) SubscribeInitialize(topic string) error { return s.ensure(context.Background(), topic) }
+
+func (s *subscriber) ensure(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.bus.cfg.Timing.Publish, ErrUnavailable)
 	defer cancel()
-	return s.bus.ensure(ctx, s.bus.topic(topic))
+	defer context.AfterFunc(s.bus.closing, cancel)()
+	err := s.bus.ensure(ctx, s.bus.topic(topic))
+	if s.bus.closing.Err() != nil {
+		return ErrClosed
+	}
+	return err
 }
 
 // Subscribe implements message.Subscriber. It makes the topic, unless it exists, and fails if that cannot be done within
@@ -35,27 +42,31 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if s.isClosed() {
 		return nil, ErrClosed
 	}
-	if err := s.SubscribeInitialize(topic); err != nil {
+	if err := s.ensure(ctx, topic); err != nil {
 		return nil, err
 	}
 	sub := newSubscription(ctx, s.bus, s.group, topic)
-	run, err := sub.begin()
+	read, err := sub.begin()
 	if err != nil {
 		sub.cancel()
 		return nil, err
 	}
-	if !s.add(sub) {
-		sub.cancel() // and so run returns at once
-		err = ErrClosed
+	added := s.add(sub)
+	if !added {
+		sub.cancel() // and so read returns at once
 	}
 	go func() {
-		run()
+		read()
 		sub.cancel()
 		s.forget(sub)
 		close(sub.out)
 		close(sub.done)
 	}()
-	return sub.out, err
+	if !added {
+		<-sub.done
+		return nil, ErrClosed
+	}
+	return sub.out, nil
 }
 
 func (s *subscriber) isClosed() bool {

@@ -69,7 +69,7 @@ func (s *subscription) deliver(hold, more context.Context, record *kafka.Message
 }
 
 // longestPause bounds the pauses between deliveries of one message. There is none before the second.
-const longestPause = 100 * time.Millisecond
+const longestPause = 50 * time.Millisecond
 
 type outcome int
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
@@ -14,8 +13,8 @@ import (
 // topic is what the bus knows of a topic.
 type topic struct {
 	name   string
-	making sync.Mutex
-	made   atomic.Bool // it exists, and all its partitions had leaders
+	making chan struct{} // has room for who makes it
+	made   atomic.Bool   // it exists, and all its partitions had leaders
 
 	outlet outlet
 }
@@ -25,7 +24,7 @@ func (b *Bus) topic(name string) *topic {
 	defer b.mu.Unlock()
 	t := b.topics[name]
 	if t == nil {
-		t = &topic{name: name}
+		t = &topic{name: name, making: make(chan struct{}, 1)}
 		t.outlet = outlet{bus: b, topic: t}
 		b.topics[name] = t
 	}
@@ -37,8 +36,12 @@ func (b *Bus) ensure(ctx context.Context, t *topic) error {
 	if t.made.Load() {
 		return nil
 	}
-	t.making.Lock()
-	defer t.making.Unlock()
+	select {
+	case t.making <- struct{}{}:
+		defer func() { <-t.making }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	for attempt := 0; !t.made.Load(); attempt++ {
 		err := b.makeTopic(ctx, t.name)
 		if err == nil {
@@ -50,7 +53,7 @@ func (b *Bus) ensure(ctx context.Context, t *topic) error {
 		}
 		b.transport.CloseIdleConnections() // to ask for the metadata again
 		if !wait(ctx, growing(b.cfg.Timing.Retry/8, attempt, b.cfg.Timing.Retry)) {
-			return fmt.Errorf("kafka topic %s: %w: %w", t.name, ErrUnavailable, err)
+			return fmt.Errorf("kafka topic %s: %w: %w", t.name, context.Cause(ctx), err)
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package kafka_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -10,16 +9,8 @@ import (
 	"kerf/platform/bus/kafka"
 )
 
-func TestWatermillOnKfake(t *testing.T) {
-	if !fullSize() {
-		t.Skip("KERF_TEST_FULL is not set to 1: Watermill's suite takes a minute or two")
-	}
-	watermill(t, kfakeProcess(t))
-}
-
+func TestWatermillOnKfake(t *testing.T)       { watermill(t, kfakeProcess(t)) }
 func TestWatermillOnApacheKafka(t *testing.T) { watermill(t, apacheKafka(t)) }
-
-func fullSize() bool { return os.Getenv("KERF_TEST_FULL") == "1" }
 
 // watermill runs Watermill's own suite.
 func watermill(t *testing.T, b *broker) {
