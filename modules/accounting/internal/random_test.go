@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"kerf/platform/clock"
 	"kerf/platform/fault"
@@ -14,7 +13,7 @@ import (
 // Random commands on many orders at once, with every way in which the provider misbehaves, and restarts in between: when all is quiet
 // the provider has charged, given back and released exactly what the books say.
 func TestTheBooksAgreeWithTheProviderWhateverHappens(t *testing.T) {
-	b := openIn(t, t.TempDir(), clock.NewManual(noon), 5*time.Millisecond)
+	b := openIn(t, t.TempDir(), clock.NewManual(noon), patience()/4)
 	tokens := []string{"tok_approve", "tok_approve", "tok_decline", "tok_slow", "tok_timeout", "tok_lost", "tok_unknown", "tok_unknown_declined",
 		"tok_late", "tok_late_declined", "tok_capture_timeout", "tok_capture_unknown", "tok_void_unknown", "tok_refund_unknown", "tok_expire"}
 	reasons := []string{"late", "missing_item", "order_reversed"}

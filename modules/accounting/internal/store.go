@@ -46,7 +46,7 @@ func create(tx *database.Tx, p *Payment) (bool, error) {
 }
 
 func update(tx *database.Tx, p *Payment) error {
-	_, err := tx.Exec(updatePayment, p.Version, string(p.State), p.Reason, p.Captured, p.Refunded, string(p.Purpose), p.CourierID,
+	err := tx.ExecLater(updatePayment, p.Version, string(p.State), p.Reason, p.Captured, p.Refunded, string(p.Purpose), p.CourierID,
 		p.Refunds, p.Authorizing, string(p.Moving), p.Held, database.Micros(p.UpdatedAt), database.NullMicros(p.CapturedAt), p.OrderID)
 	if err != nil {
 		return fmt.Errorf("update a payment: %w", err)
@@ -125,7 +125,7 @@ func insert(tx *database.Tx, in *Instruction, hash []byte, done bool, refusal er
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(insertInstruction, in.Key, in.Reference, in.OrderID, string(in.Kind), in.Amount, string(in.Purpose), in.CourierID,
+	err = tx.ExecLater(insertInstruction, in.Key, in.Reference, in.OrderID, string(in.Kind), in.Amount, string(in.Purpose), in.CourierID,
 		in.Reason, database.Micros(in.BegunAt), hash, done, detail)
 	if err != nil {
 		return fmt.Errorf("write an instruction down: %w", err)
@@ -247,11 +247,11 @@ func book(tx *database.Tx, orderID string, p Posting, now time.Time) error {
 	}
 	id := ids.New()
 	for i, e := range p.Entries {
-		if _, err := tx.Exec(insertEntry, id, i, string(e.Kind), e.Owner, e.Amount, p.Currency); err != nil {
+		if err := tx.ExecLater(insertEntry, id, i, string(e.Kind), e.Owner, e.Amount, p.Currency); err != nil {
 			return fmt.Errorf("book an entry: %w", err)
 		}
 	}
-	_, err := tx.Exec(insertPosting, id, orderID, string(p.Kind), p.Reference, p.Reason, database.Micros(now))
+	err := tx.ExecLater(insertPosting, id, orderID, string(p.Kind), p.Reference, p.Reason, database.Micros(now))
 	if err != nil {
 		return fmt.Errorf("book a posting: %w", err)
 	}

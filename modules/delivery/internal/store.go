@@ -69,8 +69,8 @@ func noTombstone(d *Delivery, err error) (*Delivery, error) {
 	return d, err
 }
 
-// updateDelivery writes a changed delivery down. The transactions of a module run one after another on SQLite; where they do not, the
-// version makes the second of two fail.
+// updateDelivery writes a changed delivery down. The commands of a module run one after another, whatever process they are of; should a
+// delivery nevertheless be changed from what is old, the version makes it fail.
 func updateDelivery(tx *database.Tx, d *Delivery, seen int64) error {
 	result, err := tx.Exec(updateDeliveryRow, d.Version, string(d.State), d.Reason, d.CourierID, d.WrongCodes, database.NullMicros(d.WrongCodeAt),
 		database.NullMicros(d.OfferExpiresAt), database.NullMicros(d.ReadyBy), database.NullMicros(d.ReadyAt),
@@ -131,10 +131,10 @@ const (
 
 // turnDown keeps a courier from being asked again for an order until an instant, and forgets what is over.
 func turnDown(tx *database.Tx, orderID, courierID string, now, until time.Time) error {
-	if _, err := tx.Exec(deleteTurnedDown, database.Micros(now)); err != nil {
+	if err := tx.ExecLater(deleteTurnedDown, database.Micros(now)); err != nil {
 		return fmt.Errorf("forget who turned orders down: %w", err)
 	}
-	if _, err := tx.Exec(upsertTurnedDown, orderID, courierID, database.Micros(until)); err != nil {
+	if err := tx.ExecLater(upsertTurnedDown, orderID, courierID, database.Micros(until)); err != nil {
 		return fmt.Errorf("note who turned an order down: %w", err)
 	}
 	return nil
@@ -172,7 +172,7 @@ const (
 
 // keepWord keeps what a kitchen said about an order until its delivery is scheduled.
 func keepWord(tx *database.Tx, orderID string, said word) error {
-	if _, err := tx.Exec(upsertEarlyWord, orderID, database.NullMicros(said.readyBy), database.NullMicros(said.readyAt)); err != nil {
+	if err := tx.ExecLater(upsertEarlyWord, orderID, database.NullMicros(said.readyBy), database.NullMicros(said.readyAt)); err != nil {
 		return fmt.Errorf("keep a kitchen's word: %w", err)
 	}
 	return nil

@@ -72,8 +72,8 @@ func read(ctx context.Context, db *database.DB, orderID string) (*Ticket, error)
 	return t, err
 }
 
-// update writes a changed ticket down. The transactions of a module run one after another on SQLite; where they do not, the version
-// makes the second of two fail.
+// update writes a changed ticket down. The commands of a module run one after another, whatever process they are of; should a ticket
+// nevertheless be changed from what is old, the version makes it fail.
 func update(tx *database.Tx, t *Ticket, seen int64) error {
 	result, err := tx.Exec(updateTicket, t.Version, string(t.State), t.Reason, encodeIDs(t.MissingItems), t.CancelID,
 		string(t.StateBefore), t.Promised, t.HandedOver, database.NullMicros(t.AcceptBy), database.NullMicros(t.ReadyBy), database.NullMicros(t.ReadyAt),

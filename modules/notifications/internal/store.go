@@ -48,7 +48,7 @@ func create(tx *database.Tx, n *Notification) (bool, error) {
 
 // writeAnswer writes down how a pending notification ended.
 func writeAnswer(tx *database.Tx, n *Notification) error {
-	if _, err := tx.Exec(answerNotification, string(n.State), n.Text.locale, n.Text.title, n.Text.body, n.ID); err != nil {
+	if err := tx.ExecLater(answerNotification, string(n.State), n.Text.locale, n.Text.title, n.Text.body, n.ID); err != nil {
 		return fmt.Errorf("answer a notification: %w", err)
 	}
 	return nil

@@ -135,7 +135,7 @@ func create(tx *database.Tx, o *Order) (bool, error) {
 
 func update(tx *database.Tx, o *Order) error {
 	o.Version++
-	_, err := tx.Exec(updateOrder, o.Version, string(o.State), o.Reason, o.Charge, string(o.Furthest), o.Setback, o.Failure,
+	err := tx.ExecLater(updateOrder, o.Version, string(o.State), o.Reason, o.Charge, string(o.Furthest), o.Setback, o.Failure,
 		o.CourierID, database.NullMicros(o.ReadyBy), o.Dispatched, o.Captured, string(o.CancelBy), o.CancelReason, o.PaymentToken,
 		database.NullMicros(o.HeardAt), database.NullMicros(o.UpdatedAt), o.ID)
 	if err != nil {
@@ -145,7 +145,7 @@ func update(tx *database.Tx, o *Order) error {
 }
 
 func createSaga(tx *database.Tx, orderID string, s *Saga) error {
-	_, err := tx.Exec(insertSaga, s.ID, orderID, string(s.Kind), string(s.Step), s.Data.text(), s.Attempts, database.NullMicros(s.StartedAt))
+	err := tx.ExecLater(insertSaga, s.ID, orderID, string(s.Kind), string(s.Step), s.Data.text(), s.Attempts, database.NullMicros(s.StartedAt))
 	if err != nil {
 		return fmt.Errorf("create saga: %w", err)
 	}
@@ -153,7 +153,7 @@ func createSaga(tx *database.Tx, orderID string, s *Saga) error {
 }
 
 func saveSaga(tx *database.Tx, s *Saga) error {
-	_, err := tx.Exec(updateSaga, string(s.Step), s.Data.text(), s.Anomaly, s.Attempts, database.NullMicros(s.EndedAt), s.ID)
+	err := tx.ExecLater(updateSaga, string(s.Step), s.Data.text(), s.Anomaly, s.Attempts, database.NullMicros(s.EndedAt), s.ID)
 	if err != nil {
 		return fmt.Errorf("save saga: %w", err)
 	}

@@ -84,7 +84,7 @@ func readChanges(ctx context.Context, db *database.DB, query string, args ...any
 func announceView(tx *database.Tx, v *trackingapi.View, wall time.Time) error {
 	document, err := proto.Marshal(v)
 	if err == nil {
-		_, err = tx.Exec(insertAnnounced, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document)
+		err = tx.ExecLater(insertAnnounced, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document)
 	}
 	if err != nil {
 		return fmt.Errorf("announce a view: %w", err)

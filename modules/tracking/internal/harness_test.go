@@ -117,15 +117,22 @@ func (k *tracker) publishAll(events ...proto.Message) {
 
 func (k *tracker) send(topic, subject string, sequence int64, event proto.Message) {
 	k.t.Helper()
-	payload, err := proto.Marshal(event)
-	must(k.t, err)
-	name, version := bus.TypeOf(event)
-	meta := bus.Meta{
-		ID: ids.New(), Type: name, Source: string(sourceOf(event)), Subject: subject, Key: subject, Sequence: sequence, Time: k.clock.Now(),
-		ContentType: "application/protobuf", SchemaVersion: version,
-	}
+	meta, payload := written(event, subject, sequence, k.clock.Now())
 	must(k.t, k.publisher.Publish(topic, bus.NewMessage(meta, payload)))
 	k.books.write(meta, payload) // after it was published, as a relay does
+}
+
+// written is an event as its module writes it down.
+func written(event proto.Message, subject string, sequence int64, now time.Time) (bus.Meta, []byte) {
+	payload, err := proto.Marshal(event)
+	if err != nil {
+		panic(err)
+	}
+	name, version := bus.TypeOf(event)
+	return bus.Meta{
+		ID: ids.New(), Type: name, Source: string(sourceOf(event)), Subject: subject, Key: subject, Sequence: sequence, Time: now,
+		ContentType: "application/protobuf", SchemaVersion: version,
+	}, payload
 }
 
 // move reports where a courier is, at a second after noon.

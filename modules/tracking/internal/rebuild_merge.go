@@ -65,7 +65,7 @@ func (r *rebuilder) mergePage(tx *database.Tx) (n int, done bool, err error) {
 		}
 		if came.changed {
 			changed++
-			if _, err := tx.Exec(insertNews, id); err != nil {
+			if err := tx.ExecLater(insertNews, id); err != nil {
 				return 0, false, fmt.Errorf("note what a rebuild changed: %w", err)
 			}
 		}
@@ -127,7 +127,7 @@ func (r *rebuilder) announceSome(tx *database.Tx) ([]string, error) {
 		if err := announceView(tx, v, r.clock.Wall()); err != nil {
 			return nil, err
 		}
-		if _, err := tx.Exec(deleteNews, id); err != nil {
+		if err := tx.ExecLater(deleteNews, id); err != nil {
 			return nil, fmt.Errorf("announce a view: %w", err)
 		}
 	}

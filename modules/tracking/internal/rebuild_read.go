@@ -57,8 +57,7 @@ func (r *rebuilder) readPartition(ctx context.Context, source Source, partition 
 			if err := page.fold(tx); err != nil {
 				return err
 			}
-			_, err := tx.Exec(upsertCursor, string(source), partition, page.last, len(entries), database.Micros(page.newest))
-			return err
+			return tx.ExecLater(upsertCursor, string(source), partition, page.last, len(entries), database.Micros(page.newest))
 		})
 		if err != nil {
 			return fmt.Errorf("fold the log of %s: %w", source, err)

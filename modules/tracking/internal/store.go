@@ -100,14 +100,14 @@ func (r *row) write(tx *database.Tx) ([]byte, error) {
 	v, now := r.view, columnsOf(r.view)
 	switch {
 	case !r.stored:
-		_, err = tx.Exec(insertView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
+		err = tx.ExecLater(insertView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
 			r.generation)
 	case now == r.before:
-		_, err = tx.Exec(updateDocument, v.GetSequence(), document, v.GetOrderId(), r.generation)
+		err = tx.ExecLater(updateDocument, v.GetSequence(), document, v.GetOrderId(), r.generation)
 	case now == columns{r.before.consumerID, r.before.restaurantID, r.before.placedAt, now.status}:
-		_, err = tx.Exec(updateStatus, v.GetSequence(), now.status, document, v.GetOrderId(), r.generation)
+		err = tx.ExecLater(updateStatus, v.GetSequence(), now.status, document, v.GetOrderId(), r.generation)
 	default:
-		_, err = tx.Exec(updateView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
+		err = tx.ExecLater(updateView, v.GetSequence(), now.consumerID, now.restaurantID, now.status, now.placedAt, document, v.GetOrderId(),
 			r.generation)
 	}
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Service) save(tx *database.Tx, shown *row) error {
 		return err
 	}
 	v := shown.view
-	if _, err := tx.Exec(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(s.clock.Wall()), document); err != nil {
+	if err := tx.ExecLater(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(s.clock.Wall()), document); err != nil {
 		return fmt.Errorf("write a view's change: %w", err)
 	}
 	return nil
