@@ -5,5 +5,6 @@
 // that it serves at /v1/openapi.json: a route, status, header or field that is not described fails the story that met it.
 //
 // TestKill and its neighbours start the real binary and treat it badly: they kill it at random moments of a day, fill its disk, lock and
-// spoil its files, and then hold it to the invariants.
+// spoil its files, and then hold it to the invariants. TestFaults does so to a whole topology: processes, brokers and databases are killed and
+// stopped, and the links between them cut, delayed and stalled.
 package acceptance

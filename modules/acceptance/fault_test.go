@@ -19,11 +19,12 @@ import (
 	"kerf/cmd/topology/status"
 )
 
-// Settings of TestFaults by environment variables: the seed of the schedule, how many faults there are, the topology (of troubledTopologies), and a
-// folder that keeps everything, logs included.
+// Settings of TestFaults by environment variables: the seed of the schedule, how many faults there are, how many seconds lie between two on average,
+// the topology (of troubledTopologies), and a folder that keeps everything, logs included.
 const (
 	faultSeed     = "KERF_FAULT_SEED"
 	faultCount    = "KERF_FAULTS"
+	faultEvery    = "KERF_FAULT_EVERY"
 	faultTopology = "KERF_FAULT_TOPOLOGY"
 	faultFolder   = "KERF_FAULT_DIR"
 )
@@ -31,8 +32,8 @@ const (
 const (
 	// faultSpeed leaves a ticket five seconds until it expires, which is less than some faults take, and more than others do.
 	faultSpeed = 120
-	// faultEvery is the mean time between two faults; some last for longer. Eight of them take as long as the small day's orders.
-	faultEvery = 11 * time.Second
+	// faultSeconds lie between two faults on average; some last for longer. Eight of them take as long as the small day's orders.
+	faultSeconds = 11
 	// faultPatience is how long a client repeats what failed, and how long is waited for quiet.
 	faultPatience = 4 * time.Minute
 )
@@ -54,7 +55,7 @@ func TestFaults(t *testing.T) {
 	w := found(t, what, dir, faultSpeed)
 	c := &chronicle{done: map[kind]int{}}
 	t.Cleanup(func() { w.epilogue(dir, c) })
-	span := faultEvery * time.Duration(n)
+	span := time.Duration(n*int(setting(t, faultEvery, faultSeconds))) * time.Second
 	d := longDay(span * faultSpeed)
 	events := w.schedule(random, n, span)
 	var plan []string
