@@ -81,17 +81,12 @@ func offer(feed chan kafka.Message, record kafka.Message) {
 }
 
 // ends returns where partitions of a topic end: the offsets that their next messages will get. It tries again until ctx ends.
-func (b *Bus) ends(ctx context.Context, topic string, of []kafka.OffsetRequest) (map[int]int64, error) {
-	for attempt := 0; ; attempt++ {
-		ends, err := b.askEnds(ctx, topic, of)
-		if err == nil || !transient(err) {
-			return ends, err
-		}
-		b.transport.CloseIdleConnections()
-		if !wait(ctx, growing(b.cfg.Timing.Retry/8, attempt, b.cfg.Timing.Retry)) {
-			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
-		}
-	}
+func (b *Bus) ends(ctx context.Context, topic string, of []kafka.OffsetRequest) (ends map[int]int64, err error) {
+	err = b.insist(ctx, func() error {
+		ends, err = b.askEnds(ctx, topic, of)
+		return err
+	})
+	return ends, err
 }
 
 func (b *Bus) askEnds(ctx context.Context, topic string, of []kafka.OffsetRequest) (map[int]int64, error) {

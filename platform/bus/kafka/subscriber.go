@@ -22,7 +22,9 @@ type subscriber struct {
 var _ message.SubscribeInitializer = (*subscriber)(nil)
 
 // SubscribeInitialize makes the topic, unless it exists.
-func (s *subscriber) SubscribeInitialize(topic string) error { return s.ensure(context.Background(), topic) }
+func (s *subscriber) SubscribeInitialize(topic string) error {
+	return s.ensure(context.Background(), topic)
+}
 
 func (s *subscriber) ensure(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.bus.cfg.Timing.Publish, ErrUnavailable)

@@ -42,21 +42,32 @@ func (b *Bus) ensure(ctx context.Context, t *topic) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	for attempt := 0; !t.made.Load(); attempt++ {
-		err := b.makeTopic(ctx, t.name)
-		if err == nil {
-			t.made.Store(true)
-			return nil
+	if t.made.Load() {
+		return nil
+	}
+	if err := b.insist(ctx, func() error { return b.makeTopic(ctx, t.name) }); err != nil {
+		return fmt.Errorf("kafka topic %s: %w", t.name, err)
+	}
+	t.made.Store(true)
+	return nil
+}
+
+// insist asks the brokers again and again, until they answer, refuse for good, or ctx ends.
+func (b *Bus) insist(ctx context.Context, ask func() error) error {
+	var last error
+	for attempt := 0; ; attempt++ {
+		err := ask()
+		if err == nil || !transient(err) {
+			return err
 		}
-		if !transient(err) {
-			return fmt.Errorf("kafka topic %s: %w", t.name, err)
+		if last == nil || ctx.Err() == nil { // else it tells only that ctx has ended
+			last = err
 		}
-		b.transport.CloseIdleConnections() // to ask for the metadata again
+		b.transport.CloseIdleConnections() // to ask for the metadata again, and not to use what a broker closed
 		if !wait(ctx, growing(b.cfg.Timing.Retry/8, attempt, b.cfg.Timing.Retry)) {
-			return fmt.Errorf("kafka topic %s: %w: %w", t.name, context.Cause(ctx), err)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
 		}
 	}
-	return nil
 }
 
 // makeTopic returns nil when the topic is there and complete.
