@@ -16,6 +16,7 @@ import (
 
 	"kerf/cmd/simulate/day"
 	"kerf/cmd/simulate/play"
+	"kerf/cmd/topology/servers"
 	"kerf/cmd/topology/status"
 )
 
@@ -78,13 +79,14 @@ func TestFaults(t *testing.T) {
 	w.drain()
 }
 
-// troubledTopology is the one that was asked for, or the hardest that needs no other servers than those that are said to be installed.
+// troubledTopology is the one that was asked for; else, where tests are to use real servers and these can be started here, one that stands on them.
 func troubledTopology(t *testing.T) troubled {
 	t.Helper()
 	name := os.Getenv(faultTopology)
 	if name == "" {
 		name = "split"
-		if os.Getenv("KERF_TEST_KAFKA") != "" && os.Getenv("KERF_TEST_POSTGRES") != "" {
+		wanted := os.Getenv("KERF_TEST_KAFKA") != "" && os.Getenv("KERF_TEST_POSTGRES") != ""
+		if wanted && servers.Check(servers.Kafka) == nil && servers.Check(servers.Postgres) == nil {
 			name = "split-kafka-postgres"
 		}
 	}
