@@ -125,11 +125,11 @@ func restaurantKeepsHouse(c *city) {
 	r.put(r.path("/opening-hours"), obj{"weekly": []obj{{"day": "friday", "opens": "25:00", "closes": "02:00"}}}, ifMatch(r.etag())).
 		refused(400, "invalid").naming("weekly[0].opens")
 
-	r.post(r.path("/resumption"), obj{}).refused(422, "illegal_state")
+	r.post(r.path("/resumption"), obj{}).refused(422, "restaurant_open")
 	r.post(r.path("/pause"), obj{}).ok(200, nil)
 	r.post(r.path("/resumption"), obj{}).ok(200, nil)
 	r.post(r.path("/closure"), obj{}).ok(200, nil)
-	r.post(r.path("/pause"), obj{}).refused(422, "illegal_state")
+	r.post(r.path("/pause"), obj{}).refused(422, "restaurant_closed")
 	r.post(r.path("/opening"), obj{}).ok(200, nil)
 	bare := c.draft(nil)
 	bare.post(bare.path("/opening"), obj{}).refused(422, "no_menu")

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"kerf/platform/fault"
 	"kerf/platform/geo"
@@ -128,7 +129,7 @@ func (c *Consumer) May(on Trigger) bool {
 	return err == nil
 }
 
-// Change takes a trigger. Refused consumer_closed for everything after the end, else illegal_state where the machine has no such
+// Change takes a trigger. Refused consumer_ and the state, such as consumer_closed, where the machine has no such
 // transition.
 func (c *Consumer) Change(on Trigger) error {
 	to, err := c.next(on)
@@ -145,10 +146,7 @@ func (c *Consumer) next(on Trigger) (State, error) {
 			return t.To, nil
 		}
 	}
-	if c.State == Closed {
-		return "", fault.Refused("consumer_closed", "the consumer is closed")
-	}
-	return "", fault.Refused("illegal_state", "a consumer who is %s does not take %s", c.State, on)
+	return "", fault.Refused("consumer_"+strings.ToLower(string(c.State)), "the consumer is %s", c.State)
 }
 
 // erase forgets the person. The id stays, for orders, ledger and whoever else refers to it.

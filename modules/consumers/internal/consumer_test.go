@@ -23,10 +23,7 @@ func TestOnlyTheTransitionsOfTheTableHappen(t *testing.T) {
 			if c.May(on) != ok {
 				t.Errorf("%s may %s = %v", state, on, !ok)
 			}
-			refusal := "illegal_state"
-			if state == Closed {
-				refusal = "consumer_closed"
-			}
+			refusal := map[State]string{Active: "consumer_active", Suspended: "consumer_suspended", Closed: "consumer_closed"}[state]
 			err := c.Change(on)
 			switch {
 			case ok && (err != nil || c.State != want):

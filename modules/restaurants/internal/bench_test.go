@@ -14,6 +14,7 @@ import (
 	"kerf/platform/ids"
 	"kerf/platform/outbox"
 	"kerf/platform/web"
+	"kerf/platform/web/webtest"
 )
 
 // BenchmarkQuote is POST /v1/quotes without its network: read, price, one transaction with its fsync.
@@ -32,7 +33,7 @@ func BenchmarkGetQuote(b *testing.B) {
 	ctx := identity.With(b.Context(), identity.Service("orders"))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := service.GetQuote(ctx, &restaurantsapi.GetQuoteRequest{QuoteId: quote, ConsumerId: strings.TrimPrefix(diner, "consumer:")}); err != nil {
+		if _, err := service.GetQuote(ctx, &restaurantsapi.GetQuoteRequest{QuoteId: quote, ConsumerId: strings.TrimPrefix(diner, "consumer+")}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -43,7 +44,7 @@ func benchEdge(b *testing.B) (*Service, http.Handler, string) {
 	db := databasetest.Open(b, "restaurants")
 	clk := fixed{}
 	service := NewService(db, outbox.New(db, "restaurants", clk), clk)
-	srv := web.New(web.Config{Verifier: openTokens{}})
+	srv := web.New(web.Config{Verifier: webtest.Tokens{}})
 	service.Routes(srv.Echo)
 	created := send(b, srv, owner, "/v1/restaurants", creation, http.StatusCreated)
 	path := created.Header().Get("Location")

@@ -2,6 +2,7 @@ package internal
 
 import (
 	"database/sql/driver"
+	"strings"
 	"time"
 
 	"kerf/platform/fault"
@@ -127,13 +128,13 @@ func (r *Restaurant) May(on Trigger, now time.Time) bool {
 	return ok && (t.To != Open || r.MenuVersion > 0)
 }
 
-// Change takes a trigger; until is for OnPause only, nil for a pause that somebody must end. Refused illegal_state where the machine has
-// no such transition, and no_menu for opening without a menu; Invalid for a pause that ends before it begins.
+// Change takes a trigger; until is for OnPause only, nil for a pause that somebody must end. Refused restaurant_ and the state, such as
+// restaurant_closed, where the machine has no such transition, and no_menu for opening without a menu; Invalid for a pause that ends before it begins.
 func (r *Restaurant) Change(on Trigger, until *time.Time, now time.Time) error {
 	state := r.StateAt(now)
 	t, ok := next(state, on)
 	if !ok {
-		return fault.Refused("illegal_state", "a restaurant that is %s does not take %s", state, on)
+		return fault.Refused("restaurant_"+strings.ToLower(string(state)), "the restaurant is %s", state)
 	}
 	if t.To == Open && r.MenuVersion == 0 {
 		return fault.Refused("no_menu", "a restaurant opens with a menu; publish one first")

@@ -11,44 +11,44 @@ import (
 
 func TestARestaurantIsCreatedAsADraftAndOpensWithAMenu(t *testing.T) {
 	e := newEdge(t)
-	created := e.do(owner, "POST", "/v1/restaurants", creation).want(t, 201, "")
-	path := "/v1/restaurants/" + created.id()
-	if created.body["state"] != "DRAFT" || created.header.Get("Location") != path || created.header.Get("ETag") != `"1"` {
-		t.Fatalf("%v %s", created.header, created.text)
+	created := e.do(owner, "POST", "/v1/restaurants", creation).Want(201)
+	path := "/v1/restaurants/" + created.ID()
+	if created.Body["state"] != "DRAFT" || created.Header.Get("Location") != path || created.Header.Get("ETag") != `"1"` {
+		t.Fatalf("%v %s", created.Header, created.Raw)
 	}
-	if _, may := created.links()["opening"]; may {
+	if _, may := created.Links()["opening"]; may {
 		t.Error("a draft without a menu has a link to open it")
 	}
-	e.do(owner, "POST", path+"/opening", "{}").want(t, 422, "no_menu")
-	menu := e.do(owner, "POST", path+"/menus", menuBody).want(t, 201, "")
-	if menu.header.Get("Location") != path+"/menus/1" || menu.body["menu_version"] != 1.0 {
-		t.Errorf("%v %s", menu.header, menu.text)
+	e.do(owner, "POST", path+"/opening", "{}").Problem(422, "no_menu")
+	menu := e.do(owner, "POST", path+"/menus", menuBody).Want(201)
+	if menu.Header.Get("Location") != path+"/menus/1" || menu.Body["menu_version"] != 1.0 {
+		t.Errorf("%v %s", menu.Header, menu.Raw)
 	}
-	if r := e.do(owner, "GET", path, ""); r.links()["opening"] == nil {
-		t.Errorf("no link to open: %s", r.text)
+	if r := e.do(owner, "GET", path, ""); r.Links()["opening"] == nil {
+		t.Errorf("no link to open: %s", r.Raw)
 	}
-	opened := e.do(owner, "POST", path+"/opening", "").want(t, 200, "")
-	if opened.body["state"] != "OPEN" || opened.header.Get("ETag") != `"3"` {
-		t.Errorf("%v %s", opened.header, opened.text)
+	opened := e.do(owner, "POST", path+"/opening", "").Want(200)
+	if opened.Body["state"] != "OPEN" || opened.Header.Get("ETag") != `"3"` {
+		t.Errorf("%v %s", opened.Header, opened.Raw)
 	}
-	if got, want := e.events(created.id()), []string{"RestaurantCreated", "MenuPublished", "RestaurantOpened"}; !slices.Equal(got, want) {
+	if got, want := e.events(created.ID()), []string{"RestaurantCreated", "MenuPublished", "RestaurantOpened"}; !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
 	}
 }
 
 func TestADraftIsHiddenFromOthers(t *testing.T) {
 	e := newEdge(t)
-	id := e.do(owner, "POST", "/v1/restaurants", creation).want(t, 201, "").id()
+	id := e.do(owner, "POST", "/v1/restaurants", creation).Want(201).ID()
 	path := "/v1/restaurants/" + id
 	for _, who := range []string{nobody, diner, rival} {
 		for _, what := range []string{path, path + "/opening", path + "/menu", path + "/menus/1"} {
-			e.do(who, "GET", what, "").want(t, 404, "not_found")
+			e.do(who, "GET", what, "").Problem(404, "not_found")
 		}
 	}
-	for _, who := range []string{owner, admin, "support:s", "restaurant:carla:" + id} {
-		e.do(who, "GET", path, "").want(t, 200, "")
+	for _, who := range []string{owner, admin, "support+s", "restaurant+carla+" + id} {
+		e.do(who, "GET", path, "").Want(200)
 	}
-	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 404, "not_found")
+	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).Problem(404, "not_found")
 }
 
 func TestOnlyARestaurantsPeopleChangeIt(t *testing.T) {
@@ -64,14 +64,14 @@ func TestOnlyARestaurantsPeopleChangeIt(t *testing.T) {
 		{"POST", path + "/menus", menuBody}, {"PUT", path + "/items/pizza/availability", `{"available":false}`},
 	} {
 		seen := []string{"If-Match", e.etag(id)}
-		e.do(nobody, c.method, c.path, c.body, seen...).want(t, 401, "unauthenticated")
-		e.do(diner, c.method, c.path, c.body, seen...).want(t, 403, "forbidden")
-		e.do(rival, c.method, c.path, c.body, seen...).want(t, 404, "not_found")
+		e.do(nobody, c.method, c.path, c.body, seen...).Problem(401, "unauthenticated")
+		e.do(diner, c.method, c.path, c.body, seen...).Problem(403, "forbidden")
+		e.do(rival, c.method, c.path, c.body, seen...).Problem(404, "not_found")
 	}
-	for _, who := range []string{owner, admin, "restaurant:carla:" + id} {
-		e.do(who, "PUT", path+"/delivery-zone", `{"radius_metres":4000}`, "If-Match", e.etag(id)).want(t, 200, "")
+	for _, who := range []string{owner, admin, "restaurant+carla+" + id} {
+		e.do(who, "PUT", path+"/delivery-zone", `{"radius_metres":4000}`, "If-Match", e.etag(id)).Want(200)
 	}
-	e.do(diner, "POST", "/v1/restaurants", creation).want(t, 403, "forbidden")
+	e.do(diner, "POST", "/v1/restaurants", creation).Problem(403, "forbidden")
 }
 
 func TestAnEditStatesTheVersionItSaw(t *testing.T) {
@@ -79,30 +79,30 @@ func TestAnEditStatesTheVersionItSaw(t *testing.T) {
 	id := e.open()
 	for _, part := range []string{"opening-hours", "delivery-zone", "fees", "tax-rate", "preparation-time", "items/pizza/availability"} {
 		path, body := "/v1/restaurants/"+id+"/"+part, `{"always":true}`
-		e.do(owner, "PUT", path, body).want(t, 428, "if_match_required")
+		e.do(owner, "PUT", path, body).Problem(428, "if_match_required")
 	}
 	path := "/v1/restaurants/" + id
-	e.do(owner, "PATCH", path, `{"name":"Osteria"}`, "If-Match", `"2"`).want(t, 412, "stale")
-	e.do(owner, "POST", path+"/pause", ``, "If-Match", `"2"`).want(t, 412, "stale")
-	r := e.do(owner, "PATCH", path, `{"name":"Osteria","cuisine":"Roman"}`, "If-Match", `"3"`).want(t, 200, "")
-	if r.body["name"] != "Osteria" || r.body["cuisine"] != "Roman" || r.header.Get("ETag") != `"4"` || r.body["version"] != 4.0 {
-		t.Errorf("%v %s", r.header, r.text)
+	e.do(owner, "PATCH", path, `{"name":"Osteria"}`, "If-Match", `"2"`).Problem(412, "stale")
+	e.do(owner, "POST", path+"/pause", ``, "If-Match", `"2"`).Problem(412, "stale")
+	r := e.do(owner, "PATCH", path, `{"name":"Osteria","cuisine":"Roman"}`, "If-Match", `"3"`).Want(200)
+	if r.Body["name"] != "Osteria" || r.Body["cuisine"] != "Roman" || r.Header.Get("ETag") != `"4"` || r.Body["version"] != 4.0 {
+		t.Errorf("%v %s", r.Header, r.Raw)
 	}
 }
 
 func TestARepeatGetsTheFirstAnswer(t *testing.T) {
 	e := newEdge(t)
-	first := e.do(owner, "POST", "/v1/restaurants", creation, "Idempotency-Key", "k1").want(t, 201, "")
-	again := e.do(owner, "POST", "/v1/restaurants", creation, "Idempotency-Key", "k1").want(t, 201, "")
-	if first.text != again.text || again.header.Get("Idempotency-Replayed") != "true" || again.header.Get("ETag") != `"1"` {
-		t.Errorf("%s, then %s", first.text, again.text)
+	first := e.do(owner, "POST", "/v1/restaurants", creation, "Idempotency-Key", "k1").Want(201)
+	again := e.do(owner, "POST", "/v1/restaurants", creation, "Idempotency-Key", "k1").Want(201)
+	if first.Raw != again.Raw || again.Header.Get("Idempotency-Replayed") != "true" || again.Header.Get("ETag") != `"1"` {
+		t.Errorf("%s, then %s", first.Raw, again.Raw)
 	}
-	e.do(owner, "POST", "/v1/restaurants", strings.Replace(creation, "Italian", "Greek", 1), "Idempotency-Key", "k1").want(t, 422, "idempotency_key_reused")
-	path := "/v1/restaurants/" + first.id()
-	e.do(owner, "PUT", path+"/tax-rate", `{"basis_points":700}`, "If-Match", `"1"`, "Idempotency-Key", "k2").want(t, 200, "")
-	replayed := e.do(owner, "PUT", path+"/tax-rate", `{"basis_points":700}`, "If-Match", `"1"`, "Idempotency-Key", "k2").want(t, 200, "")
-	if replayed.header.Get("ETag") != `"2"` || len(e.events(first.id())) != 2 {
-		t.Errorf("the repeat was answered %v and left events %v", replayed.header, e.events(first.id()))
+	e.do(owner, "POST", "/v1/restaurants", strings.Replace(creation, "Italian", "Greek", 1), "Idempotency-Key", "k1").Problem(422, "idempotency_key_reused")
+	path := "/v1/restaurants/" + first.ID()
+	e.do(owner, "PUT", path+"/tax-rate", `{"basis_points":700}`, "If-Match", `"1"`, "Idempotency-Key", "k2").Want(200)
+	replayed := e.do(owner, "PUT", path+"/tax-rate", `{"basis_points":700}`, "If-Match", `"1"`, "Idempotency-Key", "k2").Want(200)
+	if replayed.Header.Get("ETag") != `"2"` || len(e.events(first.ID())) != 2 {
+		t.Errorf("the repeat was answered %v and left events %v", replayed.Header, e.events(first.ID()))
 	}
 }
 
@@ -110,15 +110,15 @@ func TestSettingsAreShownAsTheyWereSet(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
 	e.put(id, "opening-hours", `{"weekly":[{"day":"tuesday","opens":"18:00","closes":"02:00"},{"day":"monday","opens":"11:00","closes":"24:00"}],
-		"exceptions":[{"date":"2026-12-24","closed":true}]}`).want(t, 200, "")
-	e.put(id, "delivery-zone", `{"radius_metres":2500}`).want(t, 200, "")
+		"exceptions":[{"date":"2026-12-24","closed":true}]}`).Want(200)
+	e.put(id, "delivery-zone", `{"radius_metres":2500}`).Want(200)
 	e.put(id, "fees", `{"minimum":{"amount":1000,"currency":"EUR"},"delivery_fee":{"amount":200,"currency":"EUR"},"service_fee_basis_points":300,
-		"small_order_fee":{"amount":100,"currency":"EUR"},"small_order_below":{"amount":1500,"currency":"EUR"},"cancellation_fee":{"amount":500,"currency":"EUR"}}`).want(t, 200, "")
-	e.put(id, "tax-rate", `{"basis_points":2000}`).want(t, 200, "")
-	set := e.put(id, "preparation-time", `{"minutes":12}`).want(t, 200, "")
-	shown := e.do(owner, "GET", "/v1/restaurants/"+id, "").want(t, 200, "")
-	if shown.text != set.text {
-		t.Errorf("answered %s, shown %s", set.text, shown.text)
+		"small_order_fee":{"amount":100,"currency":"EUR"},"small_order_below":{"amount":1500,"currency":"EUR"},"cancellation_fee":{"amount":500,"currency":"EUR"}}`).Want(200)
+	e.put(id, "tax-rate", `{"basis_points":2000}`).Want(200)
+	set := e.put(id, "preparation-time", `{"minutes":12}`).Want(200)
+	shown := e.do(owner, "GET", "/v1/restaurants/"+id, "").Want(200)
+	if shown.Raw != set.Raw {
+		t.Errorf("answered %s, shown %s", set.Raw, shown.Raw)
 	}
 	for _, part := range []string{
 		`"opening_hours":{"weekly":[{"day":"monday","opens":"11:00","closes":"24:00"},{"day":"tuesday","opens":"18:00","closes":"02:00"}],"exceptions":[{"date":"2026-12-24","closed":true}]}`,
@@ -126,8 +126,8 @@ func TestSettingsAreShownAsTheyWereSet(t *testing.T) {
 		`"small_order_fee":{"amount":100,"currency":"EUR"}`, `"small_order_below":{"amount":1500,"currency":"EUR"}`, `"cancellation_fee":{"amount":500,"currency":"EUR"}`,
 		`"tax_basis_points":2000`, `"preparation_minutes":12`, `"menu_version":1`,
 	} {
-		if !strings.Contains(shown.text, part) {
-			t.Errorf("%s is not in %s", part, shown.text)
+		if !strings.Contains(shown.Raw, part) {
+			t.Errorf("%s is not in %s", part, shown.Raw)
 		}
 	}
 	want := []string{"HoursChanged", "RestaurantUpdated", "RestaurantUpdated", "RestaurantUpdated", "RestaurantUpdated"}
@@ -140,10 +140,10 @@ func TestBothReadersOfARestaurantSeeTheSame(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
 	e.put(id, "fees", `{"minimum":{"amount":1,"currency":"EUR"},"delivery_fee":{"amount":2,"currency":"EUR"},"service_fee_basis_points":3,
-		"small_order_fee":{"amount":4,"currency":"EUR"},"small_order_below":{"amount":5,"currency":"EUR"},"cancellation_fee":{"amount":6,"currency":"EUR"}}`).want(t, 200, "")
-	e.put(id, "tax-rate", `{"basis_points":7}`).want(t, 200, "")
-	e.put(id, "items/pizza/availability", `{"available":false,"until":"2026-11-24T20:00:00Z"}`).want(t, 200, "")
-	e.do(owner, "POST", "/v1/restaurants/"+id+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).want(t, 200, "")
+		"small_order_fee":{"amount":4,"currency":"EUR"},"small_order_below":{"amount":5,"currency":"EUR"},"cancellation_fee":{"amount":6,"currency":"EUR"}}`).Want(200)
+	e.put(id, "tax-rate", `{"basis_points":7}`).Want(200)
+	e.put(id, "items/pizza/availability", `{"available":false,"until":"2026-11-24T20:00:00Z"}`).Want(200)
+	e.do(owner, "POST", "/v1/restaurants/"+id+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).Want(200)
 	bySQL, err := e.service.find(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -182,8 +182,8 @@ func TestBadSettingsAreInvalidByName(t *testing.T) {
 		{"items/pizza/availability", `{"available":true,"until":"2027-01-01T00:00:00Z"}`, "until"},
 		{"items/pizza/availability", `{"available":false,"until":"2026-01-01T00:00:00Z"}`, "until"},
 	} {
-		if r := e.put(id, c.part, c.body).want(t, 400, "invalid"); !r.names(c.field) {
-			t.Errorf("%s %s: %s does not name %s", c.part, c.body, r.text, c.field)
+		if r := e.put(id, c.part, c.body).Problem(400, "invalid"); !r.Names(c.field) {
+			t.Errorf("%s %s: %s does not name %s", c.part, c.body, r.Raw, c.field)
 		}
 	}
 	for _, c := range []struct{ from, to, field string }{
@@ -193,9 +193,9 @@ func TestBadSettingsAreInvalidByName(t *testing.T) {
 		{`{"name"`, `{"minimum":{"amount":5,"currency":"USD"},"name"`, "minimum.currency"}, {`{"name"`, `{"delivery_radius_metres":-5,"name"`, "delivery_radius_metres"},
 		{`{"name"`, `{"opening_hours":{"weekly":[{"day":"x","opens":"01:00","closes":"02:00"}]},"name"`, "opening_hours.weekly[0].day"}, {`{"name"`, `{"owner":"me","name"`, "owner"},
 	} {
-		r := e.do(owner, "POST", "/v1/restaurants", strings.Replace(creation, c.from, c.to, 1)).want(t, 400, "invalid")
-		if !r.names(c.field) {
-			t.Errorf("%s: %s does not name %s", c.to, r.text, c.field)
+		r := e.do(owner, "POST", "/v1/restaurants", strings.Replace(creation, c.from, c.to, 1)).Problem(400, "invalid")
+		if !r.Names(c.field) {
+			t.Errorf("%s: %s does not name %s", c.to, r.Raw, c.field)
 		}
 	}
 }
@@ -204,22 +204,22 @@ func TestAPauseIsOverAtItsEnd(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
 	path := "/v1/restaurants/" + id
-	paused := e.do(owner, "POST", path+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).want(t, 200, "")
-	if paused.body["state"] != "PAUSED" || paused.body["paused_until"] != "2026-11-24T13:00:00Z" {
-		t.Fatal(paused.text)
+	paused := e.do(owner, "POST", path+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).Want(200)
+	if paused.Body["state"] != "PAUSED" || paused.Body["paused_until"] != "2026-11-24T13:00:00Z" {
+		t.Fatal(paused.Raw)
 	}
-	etag := paused.header.Get("ETag")
-	e.do(nobody, "GET", path, "", "If-None-Match", etag).want(t, 304, "")
-	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 422, "restaurant_closed")
+	etag := paused.Header.Get("ETag")
+	e.do(nobody, "GET", path, "", "If-None-Match", etag).Want(304)
+	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).Problem(422, "restaurant_closed")
 	e.later(time.Hour)
-	shown := e.do(nobody, "GET", path, "", "If-None-Match", etag).want(t, 200, "")
-	if shown.body["state"] != "OPEN" || shown.body["paused_until"] != nil {
-		t.Errorf("after the pause: %s", shown.text)
+	shown := e.do(nobody, "GET", path, "", "If-None-Match", etag).Want(200)
+	if shown.Body["state"] != "OPEN" || shown.Body["paused_until"] != nil {
+		t.Errorf("after the pause: %s", shown.Raw)
 	}
-	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 201, "")
-	e.do(owner, "POST", path+"/resumption", "").want(t, 422, "illegal_state")
-	e.do(owner, "POST", path+"/opening", `{"until":"2026-12-24T13:00:00Z"}`).want(t, 400, "invalid")
-	e.do(owner, "POST", path+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).want(t, 400, "invalid")
+	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).Want(201)
+	e.do(owner, "POST", path+"/resumption", "").Problem(422, "restaurant_open")
+	e.do(owner, "POST", path+"/opening", `{"until":"2026-12-24T13:00:00Z"}`).Problem(400, "invalid")
+	e.do(owner, "POST", path+"/pause", `{"until":"2026-11-24T13:00:00Z"}`).Problem(400, "invalid")
 }
 
 func TestStatesAndTheirEvents(t *testing.T) {
@@ -227,11 +227,11 @@ func TestStatesAndTheirEvents(t *testing.T) {
 	id := e.open()
 	path := "/v1/restaurants/" + id
 	for _, c := range []struct{ noun, state string }{{"pause", "PAUSED"}, {"resumption", "OPEN"}, {"pause", "PAUSED"}, {"closure", "CLOSED"}, {"opening", "OPEN"}} {
-		if r := e.do(owner, "POST", path+"/"+c.noun, "").want(t, 200, ""); r.body["state"] != c.state {
-			t.Errorf("%s leads to %s", c.noun, r.text)
+		if r := e.do(owner, "POST", path+"/"+c.noun, "").Want(200); r.Body["state"] != c.state {
+			t.Errorf("%s leads to %s", c.noun, r.Raw)
 		}
 	}
-	e.do(owner, "POST", path+"/opening", "").want(t, 422, "illegal_state")
+	e.do(owner, "POST", path+"/opening", "").Problem(422, "restaurant_open")
 	want := []string{"RestaurantPaused", "RestaurantOpened", "RestaurantPaused", "RestaurantClosed", "RestaurantOpened"}
 	if got := e.events(id)[3:]; !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
@@ -241,15 +241,15 @@ func TestStatesAndTheirEvents(t *testing.T) {
 func TestOpeningAtAnInstantCanBeAsked(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
-	e.put(id, "opening-hours", `{"weekly":[{"day":"tuesday","opens":"18:00","closes":"02:00"}]}`).want(t, 200, "")
+	e.put(id, "opening-hours", `{"weekly":[{"day":"tuesday","opens":"18:00","closes":"02:00"}]}`).Want(200)
 	path := "/v1/restaurants/" + id + "/opening"
 	for at, open := range map[string]bool{"": false, "?at=2026-11-24T18:00:00%2B01:00": true, "?at=2026-11-25T00:59:59Z": true, "?at=2026-11-25T01:00:00Z": false} {
-		if r := e.do(nobody, "GET", path+at, "").want(t, 200, ""); r.body["open"] != open {
-			t.Errorf("%s: %s", at, r.text)
+		if r := e.do(nobody, "GET", path+at, "").Want(200); r.Body["open"] != open {
+			t.Errorf("%s: %s", at, r.Raw)
 		}
 	}
-	if r := e.do(nobody, "GET", path+"?at=tomorrow", "").want(t, 400, "invalid"); !r.names("at") {
-		t.Error(r.text)
+	if r := e.do(nobody, "GET", path+"?at=tomorrow", "").Problem(400, "invalid"); !r.Names("at") {
+		t.Error(r.Raw)
 	}
 }
 
@@ -257,29 +257,29 @@ func TestMenusAreVersionsThatNeverChange(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
 	path := "/v1/restaurants/" + id
-	first := e.do(nobody, "GET", path+"/menus/1", "").want(t, 200, "")
-	if !strings.Contains(first.header.Get("Cache-Control"), "immutable") || first.header.Get("ETag") != `"1"` {
-		t.Errorf("%v", first.header)
+	first := e.do(nobody, "GET", path+"/menus/1", "").Want(200)
+	if !strings.Contains(first.Header.Get("Cache-Control"), "immutable") || first.Header.Get("ETag") != `"1"` {
+		t.Errorf("%v", first.Header)
 	}
-	e.put(id, "items/pizza/availability", `{"available":false}`).want(t, 200, "")
+	e.put(id, "items/pizza/availability", `{"available":false}`).Want(200)
 	second := strings.Replace(menuBody, `"amount":900`, `"amount":990`, 1)
-	e.do(owner, "POST", path+"/menus", second).want(t, 201, "")
-	if again := e.do(nobody, "GET", path+"/menus/1", "").want(t, 200, ""); again.text != first.text {
-		t.Errorf("version 1 was %s and is %s", first.text, again.text)
+	e.do(owner, "POST", path+"/menus", second).Want(201)
+	if again := e.do(nobody, "GET", path+"/menus/1", "").Want(200); again.Raw != first.Raw {
+		t.Errorf("version 1 was %s and is %s", first.Raw, again.Raw)
 	}
-	e.do(nobody, "GET", path+"/menus/1", "", "If-None-Match", `"1"`).want(t, 304, "")
-	e.do(nobody, "GET", path+"/menus/3", "").want(t, 404, "not_found")
-	e.do(nobody, "GET", path+"/menus/x", "").want(t, 404, "not_found")
-	current := e.do(nobody, "GET", path+"/menu", "").want(t, 200, "")
-	if current.body["menu_version"] != 2.0 || !strings.Contains(current.text, `"amount":990`) || !strings.Contains(current.text, `"id":"tiramis"`) {
-		t.Error(current.text)
+	e.do(nobody, "GET", path+"/menus/1", "", "If-None-Match", `"1"`).Want(304)
+	e.do(nobody, "GET", path+"/menus/3", "").Problem(404, "not_found")
+	e.do(nobody, "GET", path+"/menus/x", "").Problem(404, "not_found")
+	current := e.do(nobody, "GET", path+"/menu", "").Want(200)
+	if current.Body["menu_version"] != 2.0 || !strings.Contains(current.Raw, `"amount":990`) || !strings.Contains(current.Raw, `"id":"tiramis"`) {
+		t.Error(current.Raw)
 	}
-	e.do(nobody, "GET", path+"/menu", "", "If-None-Match", current.header.Get("ETag")).want(t, 304, "")
-	if r := e.do(owner, "POST", path+"/menus", strings.Replace(menuBody, `"EUR"`, `"USD"`, 1)).want(t, 400, "invalid"); !r.names("items[0].price.currency") {
-		t.Error(r.text)
+	e.do(nobody, "GET", path+"/menu", "", "If-None-Match", current.Header.Get("ETag")).Want(304)
+	if r := e.do(owner, "POST", path+"/menus", strings.Replace(menuBody, `"EUR"`, `"USD"`, 1)).Problem(400, "invalid"); !r.Names("items[0].price.currency") {
+		t.Error(r.Raw)
 	}
-	if r := e.do(owner, "POST", path+"/menus", `{"items":[{"name":"A","price":{"amount":1.5,"currency":"EUR"}}]}`).want(t, 400, "invalid"); !r.names("items[0].price.amount") {
-		t.Error(r.text)
+	if r := e.do(owner, "POST", path+"/menus", `{"items":[{"name":"A","price":{"amount":1.5,"currency":"EUR"}}]}`).Problem(400, "invalid"); !r.Names("items[0].price.amount") {
+		t.Error(r.Raw)
 	}
 }
 
@@ -287,35 +287,35 @@ func TestAnItemThatIsOutComesBack(t *testing.T) {
 	e := newEdge(t)
 	id := e.open()
 	path := "/v1/restaurants/" + id
-	e.put(id, "items/sushi/availability", `{"available":false}`).want(t, 404, "not_found")
-	e.do(nobody, "GET", path+"/items/sushi/availability", "").want(t, 404, "not_found")
-	out := e.put(id, "items/pizza/availability", `{"available":false,"until":"2026-11-24T14:00:00Z"}`).want(t, 200, "")
-	if out.body["available"] != false || out.body["available_from"] != "2026-11-24T14:00:00Z" {
-		t.Error(out.text)
+	e.put(id, "items/sushi/availability", `{"available":false}`).Problem(404, "not_found")
+	e.do(nobody, "GET", path+"/items/sushi/availability", "").Problem(404, "not_found")
+	out := e.put(id, "items/pizza/availability", `{"available":false,"until":"2026-11-24T14:00:00Z"}`).Want(200)
+	if out.Body["available"] != false || out.Body["available_from"] != "2026-11-24T14:00:00Z" {
+		t.Error(out.Raw)
 	}
-	refused := e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 422, "item_unavailable")
-	if !refused.names("lines[0].item_id") {
-		t.Error(refused.text)
+	refused := e.do(diner, "POST", "/v1/quotes", quoteBody(id)).Problem(422, "item_unavailable")
+	if !refused.Names("lines[0].item_id") {
+		t.Error(refused.Raw)
 	}
-	menu := e.do(nobody, "GET", path+"/menu", "").want(t, 200, "")
-	if !strings.Contains(menu.text, `"available":false,"available_from":"2026-11-24T14:00:00Z"`) {
-		t.Error(menu.text)
+	menu := e.do(nobody, "GET", path+"/menu", "").Want(200)
+	if !strings.Contains(menu.Raw, `"available":false,"available_from":"2026-11-24T14:00:00Z"`) {
+		t.Error(menu.Raw)
 	}
 	e.later(2 * time.Hour)
-	menu = e.do(nobody, "GET", path+"/menu", "", "If-None-Match", menu.header.Get("ETag")).want(t, 200, "")
-	if strings.Contains(menu.text, `"available":false`) {
-		t.Error(menu.text)
+	menu = e.do(nobody, "GET", path+"/menu", "", "If-None-Match", menu.Header.Get("ETag")).Want(200)
+	if strings.Contains(menu.Raw, `"available":false`) {
+		t.Error(menu.Raw)
 	}
-	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).want(t, 201, "")
+	e.do(diner, "POST", "/v1/quotes", quoteBody(id)).Want(201)
 	if got := e.events(id); !slices.Contains(got, "ItemAvailabilityChanged") {
 		t.Errorf("events %v", got)
 	}
 	// A menu without the item forgets that it was out.
-	e.put(id, "items/pizza/availability", `{"available":false}`).want(t, 200, "")
-	e.do(owner, "POST", path+"/menus", `{"items":[{"name":"Soup","price":{"amount":400,"currency":"EUR"}}]}`).want(t, 201, "")
-	e.do(owner, "POST", path+"/menus", menuBody).want(t, 201, "")
-	if r := e.do(nobody, "GET", path+"/items/pizza/availability", "").want(t, 200, ""); r.body["available"] != true {
-		t.Error(r.text)
+	e.put(id, "items/pizza/availability", `{"available":false}`).Want(200)
+	e.do(owner, "POST", path+"/menus", `{"items":[{"name":"Soup","price":{"amount":400,"currency":"EUR"}}]}`).Want(201)
+	e.do(owner, "POST", path+"/menus", menuBody).Want(201)
+	if r := e.do(nobody, "GET", path+"/items/pizza/availability", "").Want(200); r.Body["available"] != true {
+		t.Error(r.Raw)
 	}
 }
 
@@ -326,9 +326,9 @@ func TestTheLinksAreThoseThatThisCallerMayFollow(t *testing.T) {
 		nobody: {"menu", "open-at", "self"}, rival: {"menu", "open-at", "self"}, diner: {"menu", "open-at", "quote", "self"},
 		owner: {"closure", "delivery-zone", "edit", "fees", "menu", "open-at", "opening-hours", "pause", "preparation-time", "publish-menu", "self", "tax-rate"},
 	} {
-		r := e.do(who, "GET", "/v1/restaurants/"+id, "").want(t, 200, "")
+		r := e.do(who, "GET", "/v1/restaurants/"+id, "").Want(200)
 		var got []string
-		for name := range r.links() {
+		for name := range r.Links() {
 			got = append(got, name)
 		}
 		if slices.Sort(got); !slices.Equal(got, want) {
@@ -336,10 +336,10 @@ func TestTheLinksAreThoseThatThisCallerMayFollow(t *testing.T) {
 		}
 	}
 	anonymous := e.do(nobody, "GET", "/v1/restaurants/"+id, "")
-	if cc := anonymous.header.Get("Cache-Control"); cc != "public, no-cache" || anonymous.header.Get("Vary") != "Authorization" {
-		t.Errorf("%v", anonymous.header)
+	if cc := anonymous.Header.Get("Cache-Control"); cc != "public, no-cache" || anonymous.Header.Get("Vary") != "Authorization" {
+		t.Errorf("%v", anonymous.Header)
 	}
-	if cc := e.do(owner, "GET", "/v1/restaurants/"+id, "").header.Get("Cache-Control"); strings.Contains(cc, "public") {
+	if cc := e.do(owner, "GET", "/v1/restaurants/"+id, "").Header.Get("Cache-Control"); strings.Contains(cc, "public") {
 		t.Errorf("an answer for somebody may be kept by all: %s", cc)
 	}
 }
@@ -348,13 +348,13 @@ func TestUnknownRestaurantsAreNotFound(t *testing.T) {
 	e := newEdge(t)
 	for _, id := range []string{"0190b6a2-7c5e-7000-8000-00000000abcd", "x", "%00", "'"} {
 		for _, part := range []string{"", "/menu", "/menus/1", "/opening", "/items/a/availability"} {
-			e.do(nobody, "GET", "/v1/restaurants/"+id+part, "").want(t, 404, "not_found")
+			e.do(nobody, "GET", "/v1/restaurants/"+id+part, "").Problem(404, "not_found")
 		}
-		e.do(owner, "POST", "/v1/restaurants/"+id+"/opening", "").want(t, 404, "not_found")
+		e.do(owner, "POST", "/v1/restaurants/"+id+"/opening", "").Problem(404, "not_found")
 	}
 	for id, status := range map[string]int{"0190b6a2-7c5e-7000-8000-00000000abcd": http.StatusNotFound, "nowhere": http.StatusBadRequest} {
-		if r := e.do(diner, "POST", "/v1/quotes", quoteBody(id)); r.status != status || !r.names("restaurant_id") {
-			t.Errorf("a quote of %s: %d %s", id, r.status, r.text)
+		if r := e.do(diner, "POST", "/v1/quotes", quoteBody(id)); r.Status != status || !r.Names("restaurant_id") {
+			t.Errorf("a quote of %s: %d %s", id, r.Status, r.Raw)
 		}
 	}
 }

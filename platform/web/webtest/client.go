@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,14 +99,21 @@ func (a *Answer) Problem(status int, code string) *Answer {
 // Violation checks that the request was refused as invalid, with the field named.
 func (a *Answer) Violation(field string) {
 	a.tb.Helper()
-	a.Problem(http.StatusBadRequest, "invalid")
-	list, _ := a.Body["violations"].([]any)
-	for _, v := range list {
-		if v.(map[string]any)["field"] == field {
-			return
-		}
+	if a.Problem(http.StatusBadRequest, "invalid"); !a.Names(field) {
+		a.tb.Errorf("answered %s, want a violation of %q", a.Raw, field)
 	}
-	a.tb.Errorf("answered %s, want a violation of %q", a.Raw, field)
+}
+
+// Names tells whether a refusal names a field.
+func (a *Answer) Names(field string) bool {
+	list, _ := a.Body["violations"].([]any)
+	return slices.ContainsFunc(list, func(v any) bool { return v.(map[string]any)["field"] == field })
+}
+
+// ID is the id of what was made or found; empty if the answer has none.
+func (a *Answer) ID() string {
+	id, _ := a.Body["id"].(string)
+	return id
 }
 
 // Links are those of the document, nil if it has none.
