@@ -42,6 +42,8 @@ type world struct {
 	calls   int
 }
 
+const effectTable = `CREATE TABLE IF NOT EXISTS effect (number INTEGER PRIMARY KEY, subject TEXT, sequence INTEGER)`
+
 // quick retries at once.
 var quick = inbox.Config{Attempts: 3, FirstRetry: time.Millisecond, LongestRetry: 2 * time.Millisecond}
 
@@ -56,11 +58,9 @@ func newWorldIn(t testing.TB, dir string, b memory.Config, cfg inbox.Config) *wo
 	b.Groups = map[string][]string{bus.Topic("shop"): {"books"}}
 	w.bus = memory.New(b)
 	w.shop = databasetest.OpenIn(t, dir, "shop", migrations.FS)
-	w.books = databasetest.OpenIn(t, dir, "books", migrations.FS,
-		`CREATE TABLE IF NOT EXISTS effect (number INTEGER PRIMARY KEY, subject TEXT, sequence INTEGER)`)
+	w.books = databasetest.OpenIn(t, dir, "books", migrations.FS, effectTable)
 	w.outbox = outbox.New(w.shop, "shop", w.clock)
-	w.listener = w.newListener(cfg, slog.New(slog.DiscardHandler))
-	w.run("books", w.listener)
+	w.run("books", w.newListener(cfg, slog.New(slog.DiscardHandler)))
 	w.start(func(ctx context.Context) error {
 		return outbox.NewRelay(w.outbox, w.bus.Publisher(), outbox.RelayConfig{Poll: 20 * time.Millisecond, Mark: time.Millisecond},
 			slog.New(slog.DiscardHandler), nil).Run(ctx)
@@ -73,10 +73,11 @@ func newWorldIn(t testing.TB, dir string, b memory.Config, cfg inbox.Config) *wo
 	return w
 }
 
-// newListener returns a listener of books.
+// newListener makes another listener of books.
 func (w *world) newListener(cfg inbox.Config, log *slog.Logger) *inbox.Listener {
-	return inbox.NewListener("books", w.books, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(w.handle)}}},
+	w.listener = inbox.NewListener("books", w.books, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{inbox.On(w.handle)}}},
 		cfg, w.clock, log, nil)
+	return w.listener
 }
 
 // run has a router bring messages to the listener.
