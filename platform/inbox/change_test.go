@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	kafkago "github.com/segmentio/kafka-go"
-	"github.com/twmb/franz-go/pkg/kfake"
 
+	"kerf/cmd/topology/kfake"
 	"kerf/platform/bus"
 )
 
@@ -54,12 +54,12 @@ func broker(t *testing.T, topic string) string {
 		})
 		return address
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second))
+	b, err := kfake.Start("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cluster.Close)
-	return cluster.ListenAddrs()[0]
+	t.Cleanup(b.Close)
+	return b.Address()
 }
 
 // run has a pair run while f does.

@@ -5,5 +5,6 @@
 // go on. So does a message that is not the next of its aggregate, and one that cannot be decoded. An operator replays or drops the
 // head of such a queue. A failing database parks nothing: the listener waits until it is back.
 //
-// It owns the tables inbox and parked of the module's schema. A schema has one listener.
+// It owns the tables inbox and parked of the module's schema. A process has one listener for a schema; several processes that share it
+// are members of one group, and a message that comes to two of them has its effect once.
 package inbox

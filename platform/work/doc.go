@@ -17,4 +17,9 @@
 // already is claimed by the very transaction that schedules it and handed to a
 // worker in memory once that has committed; what is due later, failed, was left
 // by a crash or exceeds what memory should hold is claimed many at a time.
+//
+// Processes that share a schema share its items. A lease names the process that holds
+// it, and when that is no more the others free it within seconds; one that was only
+// silent for too long, and goes on, cannot record anything. Their wall clocks must
+// agree to within a few seconds, as leases end by them.
 package work
