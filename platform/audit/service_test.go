@@ -34,17 +34,14 @@ func admin(t *testing.T) context.Context {
 // open returns the service of a module that has written one event, which nobody publishes, and parked two messages of one key.
 func open(t *testing.T) *audit.Service {
 	t.Helper()
-	clk := clock.NewManual(now)
-	db := databasetest.Open(t, "books")
-	log := slog.New(slog.DiscardHandler)
-	ob := outbox.New(db, "books", clk)
-	queue := work.New(db, clk.Clock, work.Config{}, log, nil)
-	queue.Handle("remind", work.Domain, func(context.Context, *work.Claim) error { return nil })
-	listener := inbox.NewListener("books", db, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{
-		inbox.On(func(context.Context, *database.Tx, bus.Meta, *kerfpb.Money) error { return nil }),
-	}}}, inbox.Config{}, clk, log, nil)
+	return fill(t, databasetest.Open(t, "books"))
+}
+
+func fill(t *testing.T, db *database.DB) *audit.Service {
+	t.Helper()
+	parts := partsOn(db)
 	err := db.Write(t.Context(), func(ctx context.Context, tx *database.Tx) error {
-		if err := ob.Append(ctx, tx, "k", "a", &kerfpb.Money{Amount: 1}); err != nil {
+		if err := parts.Outbox.Append(ctx, tx, "k", "a", &kerfpb.Money{Amount: 1}); err != nil {
 			return err
 		}
 		for i, cause := range []string{"poison", ""} {
@@ -54,13 +51,42 @@ func open(t *testing.T) *audit.Service {
 				return err
 			}
 		}
-		return queue.Schedule(tx, "remind", "k", now.Add(time.Hour), nil)
+		return parts.Work.Schedule(tx, "remind", "k", now.Add(time.Hour), nil)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return audit.New(audit.Parts{Module: "books", Outbox: ob, Listener: listener, Work: queue,
-		Counters: func(context.Context) (map[string]int64, error) { return map[string]int64{"sagas_open": 3}, nil }})
+	return audit.New(parts)
+}
+
+// partsOn are the parts of a process that has the schema open.
+func partsOn(db *database.DB) audit.Parts {
+	clk, log := clock.NewManual(now), slog.New(slog.DiscardHandler)
+	queue := work.New(db, clk.Clock, work.Config{}, log, nil)
+	queue.Handle("remind", work.Domain, func(context.Context, *work.Claim) error { return nil })
+	return audit.Parts{
+		Module: "books", Outbox: outbox.New(db, "books", clk), Work: queue,
+		Listener: inbox.NewListener("books", db, []inbox.Subscription{{Module: "shop", Handlers: []inbox.Handler{
+			inbox.On(func(context.Context, *database.Tx, bus.Meta, *kerfpb.Money) error { return nil }),
+		}}}, inbox.Config{}, clk, log, nil),
+		Counters: func(context.Context) (map[string]int64, error) { return map[string]int64{"sagas_open": 3}, nil },
+	}
+}
+
+func TestAnyReplicaAnswersAlike(t *testing.T) {
+	a, b := databasetest.OpenTwo(t, "books")
+	one, two := fill(t, a), audit.New(partsOn(b))
+	first, err := one.Audit(admin(t), &platformpb.AuditRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := two.Audit(admin(t), &platformpb.AuditRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(first, second, protocmp.Transform()); diff != "" || first.GetWritten() != 1 {
+		t.Errorf("one has %v, the other: %s", first, diff)
+	}
 }
 
 func TestAuditCountsAllParts(t *testing.T) {

@@ -37,10 +37,13 @@ type thing struct {
 	Name string `json:"name"`
 }
 
-func newShop(t testing.TB) *shop {
-	s := &shop{before: func(context.Context) error { return nil }, within: func() error { return nil }}
+const thingTable = `CREATE TABLE thing (id TEXT, name TEXT)`
+
+func newShop(t testing.TB) *shop { return newShopOn(t, databasetest.Open(t, "shop", thingTable)) }
+
+func newShopOn(t testing.TB, db *database.DB) *shop {
+	s := &shop{db: db, before: func(context.Context) error { return nil }, within: func() error { return nil }}
 	s.wall.Store(database.Micros(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)))
-	s.db = databasetest.Open(t, "shop", `CREATE TABLE thing (id TEXT, name TEXT)`)
 	s.edge = newEdge(t, web.Config{Wall: func() time.Time { return database.Time(s.wall.Load()) }}, func(e *echo.Echo) {
 		e.POST("/things/:id", s.put)
 		e.PATCH("/things/:id", s.put)
@@ -362,6 +365,28 @@ func TestAnAnswerIsNeverStoredWithoutItsEffect(t *testing.T) {
 	}
 	if r := s.post("/things/1", body, "ann", "k"); r.status < 500 || s.rows() != 0 {
 		t.Errorf("%d, and %d rows though the answer could not be stored", r.status, s.rows())
+	}
+}
+
+// Each of two replicas is asked at the same time, and neither knows what the other is executing.
+func TestReplicasGiveOneAnswer(t *testing.T) {
+	a, b := databasetest.OpenTwo(t, "shop", thingTable)
+	replicas := []*shop{newShopOn(t, a), newShopOn(t, b)}
+	for i := range 20 {
+		key := fmt.Sprint("k", i)
+		var replies [2]reply
+		var both sync.WaitGroup
+		for r, s := range replicas {
+			both.Go(func() { replies[r] = s.post("/things/"+key, body, "ann", key) })
+		}
+		both.Wait()
+		same(t, replies[0], replies[1])
+		if replies[0].status != 201 || replayed(replies[0]) == replayed(replies[1]) {
+			t.Errorf("%s: %d, replayed %v and %v", key, replies[0].status, replayed(replies[0]), replayed(replies[1]))
+		}
+	}
+	if n := replicas[0].rows(); n != 20 {
+		t.Errorf("20 requests made %d things", n)
 	}
 }
 
