@@ -226,7 +226,16 @@ func (w *town) kill(ctx context.Context, e mishap, c *chronicle) error {
 		return err
 	}
 	c.tell("%s %s (%d)", e.what, e.target, pid)
-	return syscall.Kill(pid, syscall.SIGKILL)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	// Until its topology has noticed, it tells of the child as if it lived.
+	for sleep(ctx, 20*time.Millisecond) == nil {
+		if child, err := w.child(e.target); err != nil || child.PID != pid {
+			return err
+		}
+	}
+	return nil
 }
 
 // pause stops a program, with what it started, and has it go on after a time.
