@@ -50,6 +50,17 @@ func TestABusThatIsDownIsNotAskedForEveryRow(t *testing.T) {
 	})
 }
 
+func TestABusThatSaysThatItIsDownIsAskedForOneRow(t *testing.T) {
+	s, r := openShop(t), &recorder{refuse: func(bus.Meta) bool { return true }, why: fmt.Errorf("no answer: %w", bus.ErrUnavailable)}
+	s.write("a", "b", "c")
+	s.relay(r, fast)
+	r.awaitCalls(t, 2) // the batch, and one row of it
+	s.write("more")
+	r.setRefuse(nil)
+	s.clock.Advance(time.Second)
+	r.await(t, "a-1", "b-1", "c-1", "more-1")
+}
+
 func (r *recorder) called() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

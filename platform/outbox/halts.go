@@ -1,6 +1,11 @@
 package outbox
 
-import "time"
+import (
+	"errors"
+	"time"
+
+	"kerf/platform/bus"
+)
 
 const (
 	// firstHalt is how long a key waits after its row could not be published, and the whole relay after the bus was found to fail.
@@ -56,9 +61,12 @@ func (h *halts) retry() {
 	}
 }
 
-// failed counts a failure of the bus, and returns for how long all wait if there were too many; else 0.
-func (h *halts) failed() time.Duration {
+// failed counts a failure, and returns for how long all wait if it is the bus that fails, because it says so or has too often; else 0.
+func (h *halts) failed(err error) time.Duration {
 	h.inARow++
+	if errors.Is(err, bus.ErrUnavailable) {
+		h.inARow = max(h.inARow, outage)
+	}
 	if h.inARow < outage {
 		return 0
 	}

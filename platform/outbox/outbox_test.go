@@ -115,6 +115,7 @@ func await(t *testing.T, difference func() string) {
 type recorder struct {
 	mu     sync.Mutex
 	refuse func(bus.Meta) bool
+	why    error    // of a refusal; one of the message's own if nil
 	got    []string // subject-sequence, in order
 	metas  []bus.Meta
 	calls  int
@@ -131,6 +132,9 @@ func (r *recorder) Publish(topic string, messages ...*message.Message) error {
 			return err
 		}
 		if r.refuse != nil && r.refuse(meta) {
+			if r.why != nil {
+				return r.why
+			}
 			return errors.New("refused")
 		}
 		metas = append(metas, meta)

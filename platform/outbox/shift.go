@@ -175,7 +175,7 @@ func (s *shift) publishBatch(ctx context.Context, batch []outgoing) {
 		}
 		if err := s.publish(out.msg); err != nil {
 			s.fail(out.row, err)
-			if wait := s.halts.failed(); wait > 0 {
+			if wait := s.halts.failed(err); wait > 0 {
 				s.log.Error("bus cannot be reached, events wait", "retry_after", wait, "error", err)
 			}
 			continue

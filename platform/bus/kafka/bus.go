@@ -21,7 +21,7 @@ var ErrClosed = errors.New("kafka bus is closed")
 
 // ErrUnavailable is in the chain of errors that tell nothing against a message: the brokers could not be reached, or did not answer in
 // time. Whether a message was published is then unknown.
-var ErrUnavailable = errors.New("kafka does not answer")
+var ErrUnavailable = fmt.Errorf("kafka does not answer: %w", bus.ErrUnavailable)
 
 // Bus is a bus.Bus on Kafka. It connects when it is first used, and again whenever a connection was lost.
 type Bus struct {
