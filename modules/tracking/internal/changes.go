@@ -21,7 +21,7 @@ const (
 const (
 	selectChangesOfOrder = `SELECT position, document FROM view_change WHERE order_id = ? AND sequence > ? ORDER BY sequence LIMIT ?`
 	selectChanges        = `SELECT position, document FROM view_change WHERE position > ? ORDER BY position LIMIT ?`
-	selectLogEnds        = `SELECT coalesce(min(position), 1), coalesce(max(position), 0) FROM view_change`
+	selectLogEnds        = `SELECT coalesce((SELECT min(position) FROM view_change), 1), coalesce((SELECT max(position) FROM view_change), 0)`
 
 	// A step of pruning looks at the oldest rows only, whatever the log's length.
 	// For a view that is what it was when it was last told, there is a change already.
@@ -84,7 +84,8 @@ func readChanges(ctx context.Context, db *database.DB, query string, args ...any
 func announceView(tx *database.Tx, v *trackingapi.View, wall time.Time) error {
 	document, err := proto.Marshal(v)
 	if err == nil {
-		err = tx.ExecLater(insertAnnounced, v.GetOrderId(), v.GetSequence(), database.Micros(wall), document)
+		now := database.Micros(wall)
+		err = tx.ExecLater(insertAnnounced, now, v.GetOrderId(), v.GetSequence(), now, document)
 	}
 	if err != nil {
 		return fmt.Errorf("announce a view: %w", err)

@@ -271,6 +271,16 @@ func (s *stream) next() (event, bool) {
 	}
 }
 
+// any reads an event.
+func (s *stream) any() event {
+	s.t.Helper()
+	e, open := s.next()
+	if !open {
+		s.t.Fatal("the stream has ended")
+	}
+	return e
+}
+
 // want reads an event of a name and id.
 func (s *stream) want(name, id string) event {
 	s.t.Helper()
@@ -279,6 +289,14 @@ func (s *stream) want(name, id string) event {
 		s.t.Fatalf("the stream (open: %v) has %s %q %v, want %s %q", open, e.name, e.id, e.data, name, id)
 	}
 	return e
+}
+
+// wantSequence reads a view of the stream of all orders, whose ids are positions.
+func (s *stream) wantSequence(n int) {
+	s.t.Helper()
+	if e := s.any(); e.name != "view" || e.data["sequence"] != float64(n) {
+		s.t.Fatalf("the stream has %s %q %v, want sequence %d", e.name, e.id, e.data, n)
+	}
 }
 
 func (s *stream) wantEnd() {

@@ -28,7 +28,10 @@ const (
 		WHERE order_id = ? AND generation = ?`
 	updateStatus   = `UPDATE order_view SET sequence = ?, status = ?, document = ? WHERE order_id = ? AND generation = ?`
 	updateDocument = `UPDATE order_view SET sequence = ?, document = ? WHERE order_id = ? AND generation = ?`
-	insertChange   = `INSERT INTO view_change (order_id, sequence, changed_at, document) VALUES (?, ?, ?, ?)`
+	// The first position of a log is the instant at which it begins, in microseconds: a log that was lost, and begun anew, goes on beyond
+	// whatever a client has seen of it.
+	insertChange = `INSERT INTO view_change (position, order_id, sequence, changed_at, document)
+		VALUES (coalesce((SELECT position FROM view_change ORDER BY position DESC LIMIT 1), ?) + 1, ?, ?, ?, ?)`
 )
 
 // columns are what lists are made by, beside the document.
@@ -122,8 +125,8 @@ func (s *Service) save(tx *database.Tx, shown *row) error {
 	if err != nil {
 		return err
 	}
-	v := shown.view
-	if err := tx.ExecLater(insertChange, v.GetOrderId(), v.GetSequence(), database.Micros(s.clock.Wall()), document); err != nil {
+	v, now := shown.view, database.Micros(s.clock.Wall())
+	if err := tx.ExecLater(insertChange, now, v.GetOrderId(), v.GetSequence(), now, document); err != nil {
 		return fmt.Errorf("write a view's change: %w", err)
 	}
 	return nil
