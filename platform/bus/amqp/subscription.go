@@ -11,6 +11,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"kerf/platform/bus"
 )
 
 // prefetch is how many messages of a queue are under way to the consumer, so that the next is there when one was acked. They are still
@@ -167,10 +169,10 @@ func (s *subscription) deliver(ctx context.Context, d amqp091.Delivery) bool {
 		if nacks > 0 {
 			s.redelivered.Inc()
 		}
-		switch s.send(ctx, d) {
-		case abandoned:
+		switch bus.HandOut(ctx, s.out, messageOf(d), s.delivered.Inc) {
+		case bus.Abandoned:
 			return false
-		case nacked:
+		case bus.Nacked:
 			if s.group != "" {
 				sleep(ctx, hold(nacks))
 				continue
@@ -181,41 +183,6 @@ func (s *subscription) deliver(ctx context.Context, d amqp091.Delivery) bool {
 			return false
 		}
 		return true
-	}
-}
-
-type outcome int
-
-const (
-	acked outcome = iota
-	nacked
-	abandoned
-)
-
-// send hands out a copy of the message and waits for the answer.
-func (s *subscription) send(ctx context.Context, d amqp091.Delivery) outcome {
-	msg := messageOf(d)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	msg.SetContext(ctx)
-	select {
-	case s.out <- msg:
-		s.delivered.Inc()
-	case <-ctx.Done():
-		return abandoned
-	}
-	select {
-	case <-msg.Acked():
-		return acked
-	case <-msg.Nacked():
-		return nacked
-	case <-ctx.Done():
-	}
-	select {
-	case <-msg.Acked(): // both happened, and an ack must not be lost
-		return acked
-	default:
-		return abandoned
 	}
 }
 

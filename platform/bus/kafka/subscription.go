@@ -8,6 +8,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
+
+	"kerf/platform/bus"
 )
 
 // subscription is one call of Subscribe.
@@ -55,9 +57,9 @@ func (s *subscription) begin() (func(), error) {
 func (s *subscription) deliver(hold, more context.Context, record *kafka.Message) bool {
 	for nacks := 0; more.Err() == nil; nacks++ {
 		switch s.send(hold, record) {
-		case acked:
+		case bus.Acked:
 			return true
-		case abandoned:
+		case bus.Abandoned:
 			return false
 		}
 		if nacks > 0 && !wait(more, growing(time.Millisecond, nacks-1, longestPause)) {
@@ -71,37 +73,7 @@ func (s *subscription) deliver(hold, more context.Context, record *kafka.Message
 // longestPause bounds the pauses between deliveries of one message. There is none before the second.
 const longestPause = 50 * time.Millisecond
 
-type outcome int
-
-const (
-	acked outcome = iota
-	nacked
-	abandoned
-)
-
 // send hands out a new message and waits for the answer.
-func (s *subscription) send(ctx context.Context, record *kafka.Message) outcome {
-	msg := newMessage(record)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	msg.SetContext(ctx)
-	select {
-	case s.out <- msg:
-		s.delivered.Inc()
-	case <-ctx.Done():
-		return abandoned
-	}
-	select {
-	case <-msg.Acked():
-		return acked
-	case <-msg.Nacked():
-		return nacked
-	case <-ctx.Done():
-	}
-	select {
-	case <-msg.Acked(): // both happened, and an ack must not be lost
-		return acked
-	default:
-		return abandoned
-	}
+func (s *subscription) send(ctx context.Context, record *kafka.Message) bus.Answer {
+	return bus.HandOut(ctx, s.out, newMessage(record), s.delivered.Inc)
 }
