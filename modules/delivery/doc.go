@@ -9,5 +9,6 @@
 // kitchen's TicketReady, TicketDelayed and TicketHandedOver, which move the time that a courier is wanted at the counter.
 //
 // A courier's position is kept in memory, and written down when the courier's state changes and every few seconds: reports are many,
-// and none is worth a transaction.
+// and none is worth a transaction. Of several processes on one schema one dispatches, by the positions that it was told itself and those
+// that the others have written down.
 package delivery

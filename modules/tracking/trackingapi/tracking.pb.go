@@ -126,7 +126,7 @@ func (x *GetViewResponse) GetBehindMilliseconds() int64 {
 type View struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// The number of events that the view is made of: 1 more with each.
+	// The number of events that the view is made of: 1 more with each, and with each rebuild that changes it.
 	Sequence     int64  `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	ConsumerId   string `protobuf:"bytes,3,opt,name=consumer_id,json=consumerId,proto3" json:"consumer_id,omitempty"`
 	RestaurantId string `protobuf:"bytes,4,opt,name=restaurant_id,json=restaurantId,proto3" json:"restaurant_id,omitempty"`
