@@ -70,11 +70,20 @@ func (b *books) write(meta bus.Meta, data []byte) {
 
 // forget prunes what a module said of an order up to a sequence.
 func (b *books) forget(source Source, order string, upTo int64) {
+	b.drop(source, order, func(sequence int64) bool { return sequence <= upTo })
+}
+
+// lose has a module's log end with a sequence of an order.
+func (b *books) lose(source Source, order string, after int64) {
+	b.drop(source, order, func(sequence int64) bool { return sequence > after })
+}
+
+func (b *books) drop(source Source, order string, gone func(sequence int64) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	log := &b.entries[source][bus.Partition(order, outbox.Partitions)]
 	*log = slices.DeleteFunc(slices.Clone(*log), func(e *platformpb.LogEntry) bool {
-		return e.GetKey() == order && e.GetSequence() <= upTo
+		return e.GetKey() == order && gone(e.GetSequence())
 	})
 }
 

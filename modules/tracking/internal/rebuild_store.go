@@ -74,9 +74,10 @@ const (
 	clearOld   = `DELETE FROM order_view WHERE generation < ?
 		AND order_id IN (SELECT order_id FROM order_view WHERE generation < ? LIMIT ?)`
 
+	// The plus has orders passed through by their ids: by an index of the generation all that are left would be sorted for each page.
 	selectUnmerged = `SELECT o.order_id, o.document, n.document FROM order_view o
 		LEFT JOIN order_view n ON n.order_id = o.order_id AND n.generation = ?
-		WHERE o.generation = ? AND o.order_id > ? ORDER BY o.order_id LIMIT ?`
+		WHERE +o.generation = ? AND o.order_id > ? ORDER BY o.order_id LIMIT ?`
 )
 
 // The open orders that were not served before, of which whoever follows all orders has to learn.
