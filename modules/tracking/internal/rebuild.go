@@ -78,7 +78,7 @@ type rebuilder struct {
 	told func(orderID string)
 
 	fence    *database.Fence
-	noted    bool      // a problem may be noted
+	problem  string    // that is noted; empty for none
 	patience time.Time // until when a view's other half is waited for
 }
 
@@ -116,7 +116,7 @@ func (r *rebuilder) begin(tx *database.Tx, cause string) (*rebuild, error) {
 // work rebuilds what is to be rebuilt, until ctx ends.
 func (r *rebuilder) work(ctx context.Context, fence *database.Fence) error {
 	ctx = identity.With(ctx, identity.Service("tracking"))
-	r.fence, r.noted = fence, true
+	r.fence, r.problem = fence, "what who had the job before may have noted"
 	wake := newBell()
 	defer r.db.Listen(topicRebuild, wake.ring)()
 	retry := firstRetry
@@ -208,11 +208,14 @@ func (r *rebuilder) look(ctx context.Context) error {
 	return err
 }
 
-// note lets operators know why a rebuild does not go on.
+// note lets operators know why a rebuild does not go on, once for each reason.
 func (r *rebuilder) note(ctx context.Context, problem error) {
+	if problem.Error() == r.problem {
+		return
+	}
 	r.log.WarnContext(ctx, "the rebuild of views waits", "error", problem)
 	if err := r.exec(ctx, step{setProblem, []any{problem.Error(), problem.Error()}}); err == nil {
-		r.noted = true
+		r.problem = problem.Error()
 	}
 }
 
@@ -222,7 +225,7 @@ func (r *rebuilder) write(ctx context.Context, f func(tx *database.Tx) error) er
 		if err := r.fence.Check(tx); err != nil {
 			return err
 		}
-		if r.noted {
+		if r.problem != "" {
 			if _, err := tx.Exec(setProblem, "", ""); err != nil {
 				return err
 			}
@@ -230,7 +233,7 @@ func (r *rebuilder) write(ctx context.Context, f func(tx *database.Tx) error) er
 		return f(tx)
 	})
 	if err == nil {
-		r.noted = false
+		r.problem = ""
 	}
 	return err
 }
