@@ -154,26 +154,31 @@ func (i *Installation) bind(ctx context.Context, db *database.DB, f found) error
 		}
 	}
 	k := i.known(r, module)
+	here := f.place
+	if f.shared {
+		here = ""
+	}
 	var d decision
-	err = db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+	settled := func(query func(string, ...any) *sql.Row) (done bool, err error) {
 		f := f
-		if f.bound, err = readBinding(tx, module, &f); err != nil {
+		if f.bound, err = readBinding(query, module, &f); err != nil {
+			return false, err
+		}
+		d, err = decide(module, k, f)
+		return f.bound && f.epoch == d.epoch && f.last == here, err
+	}
+	// A start that changes nothing writes nothing: it need not wait for whoever has the file locked.
+	done, err := settled(func(query string, args ...any) *sql.Row { return db.QueryRow(ctx, query, args...) })
+	if err == nil && !done {
+		err = db.Write(ctx, func(_ context.Context, tx *database.Tx) error {
+			if done, err := settled(tx.QueryRow); err != nil || done {
+				return err
+			}
+			_, err := tx.Exec(`INSERT INTO installation (one, id, module, epoch, place) VALUES (1, ?, ?, ?, ?)
+				ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, place = excluded.place`, d.id, module, d.epoch, here)
 			return err
-		}
-		if d, err = decide(module, k, f); err != nil {
-			return err
-		}
-		here := f.place
-		if f.shared {
-			here = ""
-		}
-		if f.bound && f.epoch == d.epoch && f.last == here {
-			return nil
-		}
-		_, err := tx.Exec(`INSERT INTO installation (one, id, module, epoch, place) VALUES (1, ?, ?, ?, ?)
-			ON CONFLICT (one) DO UPDATE SET epoch = excluded.epoch, place = excluded.place`, d.id, module, d.epoch, here)
-		return err
-	})
+		})
+	}
 	if err != nil {
 		return err
 	}
@@ -191,9 +196,9 @@ func (i *Installation) bind(ctx context.Context, db *database.DB, f found) error
 }
 
 // readBinding reads what the schema says of itself. One of another module is an error.
-func readBinding(tx *database.Tx, module string, f *found) (bound bool, err error) {
+func readBinding(query func(string, ...any) *sql.Row, module string, f *found) (bound bool, err error) {
 	var of string
-	err = tx.QueryRow("SELECT id, module, epoch, place FROM installation WHERE one = 1").Scan(&f.id, &of, &f.epoch, &f.last)
+	err = query("SELECT id, module, epoch, place FROM installation WHERE one = 1").Scan(&f.id, &of, &f.epoch, &f.last)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
