@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -88,7 +90,7 @@ type (
 // join has a module take part in the process: its events are published, its messages brought, its work done, its routes served.
 func (s *system) join(name string, m *member, module any) error {
 	relay := outbox.NewRelay(m.events, s.bus.Publisher(), outbox.RelayConfig{
-		Driver: s.cfg.Bus.Driver, Format: bus.Format(s.cfg.Bus.Format),
+		Bus: s.carrier(), Format: bus.Format(s.cfg.Bus.Format),
 	}, s.tel.Log, s.tel.Metrics)
 	s.group.Add(
 		process.Component{Name: "relay " + name, Run: relay.Run},
@@ -112,6 +114,28 @@ func (s *system) join(name string, m *member, module any) error {
 		r.Routes(s.edge.Echo)
 	}
 	return nil
+}
+
+// carrier names the bus with its broker and namespace: on another broker nothing is stored of what this one was given.
+func (s *system) carrier() string {
+	switch b := s.cfg.Bus; b.Driver {
+	case "kafka":
+		brokers := slices.Sorted(slices.Values(b.Brokers))
+		return strings.TrimSpace("kafka " + strings.Join(brokers, ",") + " " + b.Namespace)
+	case "amqp":
+		return strings.TrimSpace("amqp " + placeOf(b.URL) + " " + b.Namespace)
+	default:
+		return b.Driver
+	}
+}
+
+// placeOf is a broker's URL without who asks.
+func placeOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host + u.Path
 }
 
 // listen subscribes a module. Its group is known to the bus when this returns, before anything is published.

@@ -119,7 +119,7 @@ func openPair(ctx context.Context, s shape, handled chan<- struct{}) (*pair, err
 		p.running.Go(func() { router.Run(ctx) })
 		<-router.Running()
 	}
-	relay := outbox.NewRelay(p.outbox, p.bus.Publisher(), outbox.RelayConfig{Driver: s.Driver, Format: s.Format, Mark: 2 * time.Millisecond}, log, nil)
+	relay := outbox.NewRelay(p.outbox, p.bus.Publisher(), outbox.RelayConfig{Bus: s.Driver, Format: s.Format, Mark: 2 * time.Millisecond}, log, nil)
 	p.running.Go(func() { relay.Run(ctx) })
 	return p, nil
 }

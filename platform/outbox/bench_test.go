@@ -53,7 +53,7 @@ func commitToPublish(b *testing.B, relay, writer *database.DB) {
 	at := outbox.New(relay, "shop", clk)
 	go func() {
 		defer close(ended)
-		outbox.NewRelay(at, published, outbox.RelayConfig{Driver: "kafka"}, slog.New(slog.DiscardHandler), nil).Run(ctx)
+		outbox.NewRelay(at, published, outbox.RelayConfig{Bus: "kafka"}, slog.New(slog.DiscardHandler), nil).Run(ctx)
 	}()
 	b.Cleanup(func() {
 		cancel()

@@ -23,8 +23,8 @@ const firstBus = "memory"
 const reopenPart = 5000
 
 const (
-	selectBus = `SELECT driver FROM outbox_bus WHERE one = 1`
-	recordBus = `INSERT INTO outbox_bus (one, driver) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET driver = excluded.driver`
+	selectBus = `SELECT bus FROM outbox_bus WHERE one = 1`
+	recordBus = `INSERT INTO outbox_bus (one, bus) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET bus = excluded.bus`
 	bounds    = `SELECT coalesce(min(number), 0), coalesce(max(number), 0) FROM outbox`
 	reopen    = `UPDATE outbox SET settled = 0 WHERE settled = 2 AND number >= ? AND number < ?`
 )
@@ -37,7 +37,7 @@ func (s *shift) adoptBus(ctx context.Context) error {
 	if err := s.outbox.db.QueryRow(ctx, selectBus).Scan(&last); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read the last bus: %w", err)
 	}
-	if last == s.cfg.Driver {
+	if last == s.cfg.Bus {
 		return nil
 	}
 	var first, newest int64
@@ -52,10 +52,12 @@ func (s *shift) adoptBus(ctx context.Context) error {
 		}
 		reopened += n
 	}
-	if err := s.write(ctx, func(tx *database.Tx) error { return tx.ExecLater(recordBus, s.cfg.Driver) }); err != nil {
+	if err := s.write(ctx, func(tx *database.Tx) error { return tx.ExecLater(recordBus, s.cfg.Bus) }); err != nil {
 		return fmt.Errorf("record the bus: %w", err)
 	}
-	s.log.Info("the bus has changed, events that may not be consumed are sent again", "from", last, "to", s.cfg.Driver, "events", reopened)
+	if newest > 0 {
+		s.log.Info("the bus has changed, events that may not be consumed are sent again", "from", last, "to", s.cfg.Bus, "events", reopened)
+	}
 	return nil
 }
 

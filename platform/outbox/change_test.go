@@ -16,7 +16,7 @@ import (
 
 // on is how a relay publishes on the bus of that name.
 func on(driver string) outbox.RelayConfig {
-	return outbox.RelayConfig{Driver: driver, Poll: 5 * time.Millisecond, Mark: time.Millisecond}
+	return outbox.RelayConfig{Bus: driver, Poll: 5 * time.Millisecond, Mark: time.Millisecond}
 }
 
 func TestAnotherBusGetsAgainWhatTheLastOneStores(t *testing.T) {

@@ -75,7 +75,7 @@ func (r *recorder) awaitCalls(t *testing.T, want int) {
 // Rows come to the relay in two ways, in memory and from the table, and a row must not come in both.
 func TestNoRowIsSentTwiceWhileTheTableIsSearched(t *testing.T) {
 	s, r := openShop(t), &recorder{}
-	s.relay(r, outbox.RelayConfig{Driver: "kafka", Poll: time.Millisecond, Mark: time.Millisecond})
+	s.relay(r, outbox.RelayConfig{Bus: "kafka", Poll: time.Millisecond, Mark: time.Millisecond})
 	const writers, each = 8, 300
 	var all sync.WaitGroup
 	for w := range writers {

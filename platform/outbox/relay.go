@@ -17,9 +17,9 @@ import (
 
 // RelayConfig shapes a Relay. Its zero value is usable.
 type RelayConfig struct {
-	// Driver names the bus that is published on; "memory" if empty. The schema remembers it, and when it is another one than the last
-	// time, events that are not known to be consumed are sent again.
-	Driver string
+	// Bus names the bus that is published on, the broker included; "memory" if empty. The schema remembers it, and when it is another one
+	// than the last time, events that are not known to be consumed are sent again.
+	Bus string
 	// Format of events on the bus; protobuf if empty.
 	Format bus.Format
 	// Poll is how often the table is searched for rows that nobody told of, as after a notice that was lost; 30 s if zero.
@@ -31,7 +31,7 @@ type RelayConfig struct {
 }
 
 func (c RelayConfig) withDefaults() RelayConfig {
-	c.Driver = cmp.Or(c.Driver, firstBus)
+	c.Bus = cmp.Or(c.Bus, firstBus)
 	c.Format = cmp.Or(c.Format, bus.Protobuf)
 	c.Poll = cmp.Or(c.Poll, 30*time.Second)
 	c.Mark = cmp.Or(c.Mark, 10*time.Millisecond)

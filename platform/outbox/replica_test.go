@@ -90,7 +90,7 @@ func (r replica) run() error {
 		return err
 	}
 	o := outbox.New(db, "shop", clock.NewManual(time.Now()))
-	go outbox.NewRelay(o, b, outbox.RelayConfig{Driver: "kafka"}, log, nil).Run(ctx)
+	go outbox.NewRelay(o, b, outbox.RelayConfig{Bus: "kafka"}, log, nil).Run(ctx)
 	fmt.Println("ready")
 	if r.Pace == 0 {
 		select {}

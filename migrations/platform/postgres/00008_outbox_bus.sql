@@ -5,7 +5,7 @@
 -- that keeps messages.
 CREATE TABLE outbox_bus (
     one    BIGINT  PRIMARY KEY CHECK (one = 1),
-    driver TEXT    NOT NULL
+    bus    TEXT    NOT NULL
 );
 
 -- +goose Down
