@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -142,10 +143,18 @@ func (s *system) operators(health *process.Health) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, "/debug/pprof/") && !local(r): // a profile costs, and tells much
+			http.NotFound(w, r)
 		case path == "/livez", path == "/readyz", path == "/metrics", strings.HasPrefix(path, "/debug/pprof/"):
 			mux.ServeHTTP(w, r)
 		default:
 			s.edge.ServeHTTP(w, r)
 		}
 	})
+}
+
+// local tells whether a request comes from this machine.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().IsLoopback()
 }

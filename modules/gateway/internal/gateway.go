@@ -70,12 +70,15 @@ func New(config Config) *Gateway {
 	return &Gateway{Config: config, openapi: describe()}
 }
 
+// orderRoute is the path of an order's page, below the prefix of orders.
+const orderRoute = "/v1/orders/:order_id"
+
 // Routes serves the REST operations and the pages for people. It panics if the API's description, which is compiled in, is broken.
 func (g *Gateway) Routes(e *echo.Echo) {
 	if err := g.proxies(e); err != nil {
 		panic(err)
 	}
-	e.GET("/v1/orders/:order_id", g.getOrder)
+	e.GET(orderRoute, g.getOrder)
 	e.GET("/v1/clock", g.getClock)
 	e.GET("/.well-known/jwks.json", g.getJWKS)
 	if g.Issuer != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"os"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -45,9 +46,25 @@ func (g *Gateway) proxies(e *echo.Echo) error {
 					e.Add(operation.method, operation.route, remote.serving(operation))
 				}
 			}
+			if strings.HasPrefix(orderRoute, prefix) {
+				onlyGet(e, orderRoute)
+			}
 		}
 	}
 	return nil
+}
+
+// onlyGet refuses the other methods of a path that the gateway serves itself, as the router does where nobody has the paths around it.
+func onlyGet(e *echo.Echo, path string) {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodTrace, http.MethodOptions} {
+		e.Add(method, path, func(c echo.Context) error {
+			c.Response().Header().Set(echo.HeaderAllow, "OPTIONS, GET")
+			if method == http.MethodOptions {
+				return c.NoContent(http.StatusNoContent)
+			}
+			return echo.ErrMethodNotAllowed
+		})
+	}
 }
 
 func (r Remote) serving(operation operation) echo.HandlerFunc {
