@@ -30,6 +30,8 @@ type Spec struct {
 	// Orphan is the signal that it gets if this process dies: SIGKILL if 0.
 	Orphan syscall.Signal
 	// Misused is the exit status by which the program says that its configuration is wrong, so that to start it again is useless; 0 if there is none.
+	// Once the program has been ready, its configuration was right, and the status is a death like any other: a file that it reads may just be
+	// being replaced.
 	Misused int
 	// Backoff is the pause before the program is started again.
 	Backoff Backoff
@@ -166,10 +168,8 @@ func (c *Child) Run(ctx context.Context) error {
 			return nil
 		}
 		tries++
-		if c.everReady() {
-			tries = 0
-		}
-		if end.status == c.spec.Misused && c.spec.Misused != 0 || tries >= c.spec.Backoff.Tries {
+		misused := end.status == c.spec.Misused && c.spec.Misused != 0
+		if !c.everReady() && (misused || tries >= c.spec.Backoff.Tries) {
 			c.set(func(s *Status) { s.State, s.PID, s.Since, s.Ended = Ended, 0, time.Now(), end.how })
 			return c.broken(end.how, end.said)
 		}

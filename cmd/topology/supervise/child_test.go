@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -283,6 +284,33 @@ func TestAWrongConfigurationIsGivenUpAtOnce(t *testing.T) {
 
 	if err := n.awaitEnd(); err == nil || n.child.Status().Restarts != 0 {
 		t.Errorf("error = %v after %d restarts", err, n.child.Status().Restarts)
+	}
+}
+
+// Its configuration was right once; a file that it reads may just be being replaced.
+func TestOneThatWasReadyIsStartedAgainAlthoughItsConfigurationIsWrong(t *testing.T) {
+	var starts atomic.Int32
+	n := start(t, supervise.Spec{Misused: 2, Backoff: supervise.Backoff{First: time.Millisecond, Tries: 1},
+		Command: func() *exec.Cmd {
+			if n := starts.Add(1); n == 2 || n == 3 {
+				return command("exit 2")()
+			}
+			return command("serve")()
+		},
+		Ready: func(context.Context) error {
+			if n := starts.Load(); n == 2 || n == 3 {
+				return errors.New("not yet")
+			}
+			return nil
+		}})
+	first := n.awaitState(supervise.Ready, 1)
+
+	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+
+	if last := n.awaitState(supervise.Ready, 2); last.Restarts != 3 || last.Ended != "exit status 2" {
+		t.Errorf("status: %+v", last)
 	}
 }
 
