@@ -95,6 +95,10 @@ func TestTheDatabaseIsSetUpForThePlacedModules(t *testing.T) {
 	if err := conn.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+	again, err := output(t, "-modules", "kitchen", "-setup-database", admin)
+	if err != nil || !strings.HasSuffix(again, " # role existed: its password was kept\n") {
+		t.Errorf("%v, printed the second time:\n%s", err, again)
+	}
 }
 
 // ownDatabase makes a database that the test ends with, since setting it up changes who may connect. It gives an administrator's DSN.

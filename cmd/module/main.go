@@ -7,7 +7,8 @@
 //
 //	go run ./cmd/module -modules all -setup-database postgres://postgres@127.0.0.1:5432/kerf
 //
-// makes a schema and a role for each module in that database and prints their DSNs. Each role gets a new password each time. The
+// makes a schema and a role for each module in that database and prints their DSNs. A role that is made gets a random password; one that was
+// there keeps its own, and its DSN is printed without: ALTER ROLE "kerf_kitchen" PASSWORD '…', run by an administrator, sets a new one. The
 // administrator's own is better given by PGPASSWORD or a password file than in the DSN, which other users of the machine see.
 //
 // It prints "ready URL" on stdout once it answers: the public edge's URL if the gateway is among the modules, else the internal listener's.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -243,6 +244,12 @@ func (t *topology) setUp(ctx context.Context, owners []string) (map[string]strin
 		}
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
+	}
+	// Setup would keep the password of a role that is there, and it is lost if a kill came before the file was written.
+	for _, module := range owners {
+		if passwords[module] == "" {
+			passwords[module] = rand.Text()
+		}
 	}
 	dsns, err := database.Setup(ctx, t.address(servers.Postgres), owners, passwords)
 	if err != nil {

@@ -55,7 +55,8 @@ func newFlagSet(f *flags, cmd Command) *flag.FlagSet {
 	set.BoolVar(&f.plan, "plan", false, "print what would run where, and end")
 	set.BoolVar(&f.version, "version", false, "print what this is, and end")
 	set.StringVar(&f.setup, "setup-database", "",
-		"make a schema and a role for each placed module on the PostgreSQL server of this administrator's `DSN`, print the modules' DSNs, and end")
+		"make a schema and a role for each placed module on the PostgreSQL server of this administrator's `DSN`, print the modules' DSNs, and end; "+
+			"a role that is there keeps its password: ALTER ROLE \"<database>_<module>\" PASSWORD '…' sets a new one")
 	for _, list := range []struct {
 		name  string
 		field *[]string

@@ -29,7 +29,9 @@ const SetupLock int64 = 7236124501871263
 // the schema public; nobody else may connect, but for administrators. It returns the DSN of each module.
 //
 // Setting up again changes nothing that is there, and neither does doing so twice at the same time. Roles belong to the whole server, and
-// are called <database>_<module>. A module that passwords does not name gets a new random password, and its earlier one ends.
+// are called <database>_<module>. A role gets the password that passwords has for its module, and its earlier one ends. For a module that
+// passwords does not name, a new role gets a random password, and one that was there keeps its own, since processes may run with it; its DSN
+// has no password then.
 func Setup(ctx context.Context, admin string, modules []string, passwords map[string]string) (map[string]string, error) {
 	base, err := url.Parse(admin)
 	if err != nil || base.Scheme != "postgres" && base.Scheme != "postgresql" {
@@ -47,15 +49,15 @@ func Setup(ctx context.Context, admin string, modules []string, passwords map[st
 			return err
 		}
 		for _, module := range modules {
-			password := passwords[module]
-			if password == "" {
-				password = rand.Text()
-			}
-			if err := i.install(ctx, module, password); err != nil {
+			password, err := i.install(ctx, module, passwords[module])
+			if err != nil {
 				return fmt.Errorf("module %s: %w", module, err)
 			}
 			dsn := *base
-			dsn.User = url.UserPassword(i.role(module), password)
+			dsn.User = url.User(i.role(module))
+			if password != "" {
+				dsn.User = url.UserPassword(i.role(module), password)
+			}
 			dsns[module] = dsn.String()
 		}
 		return nil
@@ -66,13 +68,26 @@ func Setup(ctx context.Context, admin string, modules []string, passwords map[st
 	return dsns, nil
 }
 
-// SetupText is what Setup returned as plain lines, a module and its DSN on each. They hold passwords.
+// SetupText is what Setup returned as plain lines, a module and its DSN on each, and a remark if that has no password. They hold passwords.
 func SetupText(dsns map[string]string) string {
 	var b strings.Builder
 	for _, module := range slices.Sorted(maps.Keys(dsns)) {
-		fmt.Fprintln(&b, module, dsns[module])
+		fmt.Fprint(&b, module, " ", dsns[module])
+		if !hasPassword(dsns[module]) {
+			b.WriteString(" # role existed: its password was kept")
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func hasPassword(dsn string) bool {
+	u, err := url.Parse(dsn)
+	if err != nil || u.User == nil {
+		return false
+	}
+	_, there := u.User.Password()
+	return there
 }
 
 // installer works within one transaction of an administrator.
@@ -98,22 +113,30 @@ func (i *installer) begin(ctx context.Context) error {
 		"REVOKE ALL ON SCHEMA public FROM PUBLIC")
 }
 
-func (i *installer) install(ctx context.Context, module, password string) error {
+// install makes a module's role and schema. It returns the role's password, which is a new one if none is given, or "" if the role keeps
+// the one that it had.
+func (i *installer) install(ctx context.Context, module, password string) (string, error) {
 	if module == "" || strings.HasPrefix(module, "pg_") || len(i.role(module)) > 63 {
-		return errors.New("its name cannot be a schema's and a role's")
+		return "", errors.New("its name cannot be a schema's and a role's")
 	}
 	role, schema := pgx.Identifier{i.role(module)}.Sanitize(), pgx.Identifier{module}.Sanitize()
 	var roleThere, schemaThere bool
 	if err := i.tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_namespace WHERE nspname = $2)",
 		i.role(module), module).Scan(&roleThere, &schemaThere); err != nil {
-		return err
+		return "", err
 	}
 	statements := []string{}
 	if !roleThere {
 		statements = append(statements, "CREATE ROLE "+role)
+		if password == "" {
+			password = rand.Text()
+		}
+	}
+	if password != "" {
+		statements = append(statements, "ALTER ROLE "+role+" PASSWORD "+quote(password))
 	}
 	statements = append(statements,
-		"ALTER ROLE "+role+" LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD "+quote(password),
+		"ALTER ROLE "+role+" LOGIN NOINHERIT NOCREATEDB NOCREATEROLE",
 		"ALTER ROLE "+role+" SET statement_timeout = "+quote(roleStatementTimeout),
 		"ALTER ROLE "+role+" SET idle_in_transaction_session_timeout = "+quote(roleIdleTimeout),
 		"ALTER ROLE "+role+" SET search_path = "+schema,
@@ -127,7 +150,7 @@ func (i *installer) install(ctx context.Context, module, password string) error 
 		statements = append(statements, "CREATE SCHEMA "+schema+" AUTHORIZATION "+role)
 	}
 	statements = append(statements, "REVOKE ALL ON SCHEMA "+schema+" FROM PUBLIC")
-	return i.run(ctx, statements...)
+	return password, i.run(ctx, statements...)
 }
 
 func (i *installer) run(ctx context.Context, statements ...string) error {

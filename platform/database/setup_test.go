@@ -135,7 +135,7 @@ func TestTheOwnerOfADatabaseCanSetItUp(t *testing.T) {
 	}
 	dsn.User = url.UserPassword(owner, "test")
 	for range 2 {
-		dsns, err := database.Setup(t.Context(), dsn.String(), []string{"orders"}, nil)
+		dsns, err := database.Setup(t.Context(), dsn.String(), []string{"orders"}, map[string]string{"orders": "secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,6 +174,65 @@ func TestSettingUpAgainKeepsWhatIsThere(t *testing.T) {
 	if text := database.SetupText(dsns); text != "orders "+dsns["orders"]+"\n" {
 		t.Errorf("text: %q", text)
 	}
+}
+
+func TestARoleKeepsItsPasswordUnlessOneIsGiven(t *testing.T) {
+	admin := newDatabase(t)
+	first := setUp(t, admin, nil, "kitchen", "orders")
+	kitchen, orders := secretOf(t, admin, "kitchen"), secretOf(t, admin, "orders")
+
+	again := setUp(t, admin, map[string]string{"orders": "given"}, "kitchen", "orders", "tracking")
+
+	if secretOf(t, admin, "kitchen") != kitchen {
+		t.Error("the kitchen's password is another, although none was given")
+	}
+	if secretOf(t, admin, "orders") == orders {
+		t.Error("the password that was given is not set")
+	}
+	if secretOf(t, admin, "tracking") == "" {
+		t.Error("a new role has no password")
+	}
+	kept := mustParse(t, first["kitchen"])
+	kept.User = url.User(kept.User.Username())
+	given := mustParse(t, first["orders"])
+	given.User = url.UserPassword(given.User.Username(), "given")
+	if again["kitchen"] != kept.String() || again["orders"] != given.String() {
+		t.Errorf("%v became %v", first, again)
+	}
+	want := "kitchen " + kept.String() + " # role existed: its password was kept\norders " + given.String() + "\ntracking " + again["tracking"] + "\n"
+	if got := database.SetupText(again); got != want {
+		t.Errorf("text: %q, want %q", got, want)
+	}
+	for module, dsn := range map[string]string{"kitchen": first["kitchen"], "orders": again["orders"], "tracking": again["tracking"]} {
+		if password, _ := mustParse(t, dsn).User.Password(); password == "" {
+			t.Errorf("%s: no password in %s", module, dsn)
+		}
+		openModule(t, module, dsn)
+	}
+}
+
+func setUp(t *testing.T, admin string, passwords map[string]string, modules ...string) map[string]string {
+	t.Helper()
+	dsns, err := database.Setup(t.Context(), admin, modules, passwords)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dsns
+}
+
+// secretOf is what the server keeps of the password of a module's role, which a server that trusts everybody does not ask for.
+func secretOf(t *testing.T, admin, module string) (secret string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	role := strings.TrimPrefix(mustParse(t, admin).Path, "/") + "_" + module
+	if err := conn.QueryRow(t.Context(), "SELECT coalesce(rolpassword, '') FROM pg_authid WHERE rolname = $1", role).Scan(&secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
 }
 
 func TestASchemaThatWasNotSetUpIsSaidInOneLine(t *testing.T) {
