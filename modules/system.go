@@ -59,8 +59,8 @@ type system struct {
 func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry, group *process.Group, version string) (*system, error) {
 	s := &system{cfg: cfg, tel: tel, group: group, version: version,
 		platforms: map[string]platformpb.PlatformService{}, remotes: map[string]*rpc.Client{}, dbs: map[string]*database.DB{}}
-	// The schemas come first: who has their locks may write to the rest of the folder.
-	for _, step := range []func(context.Context) error{s.openSchemas, s.openFolder, s.openSeams, s.openBus} {
+	// A wrong certificate is found before anything is made. Then the schemas: who has their locks may write to the rest of the folder.
+	for _, step := range []func(context.Context) error{s.openTLS, s.openSchemas, s.openFolder, s.openSeams, s.openBus} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -69,6 +69,24 @@ func newSystem(ctx context.Context, cfg config.Config, tel *telemetry.Telemetry,
 		Verifier: s.verifier(), Log: tel.Log, Registry: tel.Metrics, Tracer: s.tracer(),
 	})
 	return s, nil
+}
+
+// openTLS reads who this process is. The certificate must name every module that is here: callers would refuse one that it does not name.
+func (s *system) openTLS(context.Context) (err error) {
+	t := s.cfg.Internal.TLS
+	if !t.On() {
+		return nil
+	}
+	if s.tls, err = rpc.LoadTLS(t.Cert, t.Key, t.CA, s.tel.Log); err != nil {
+		return fmt.Errorf("internal.tls: %w", err)
+	}
+	named := s.tls.Modules()
+	missing := slices.DeleteFunc(s.cfg.Placed(Names), func(name string) bool { return slices.Contains(named, name) })
+	if len(missing) > 0 {
+		return fmt.Errorf("internal.tls: certificate %s does not name %s, placed here; it names %s", t.Cert, strings.Join(missing, ", "),
+			strings.Join(named, ", "))
+	}
+	return nil
 }
 
 // openSchemas opens the schemas of the modules that are here, and so makes sure that no other process has those that are files. What is
@@ -123,11 +141,6 @@ func (s *system) openFolder(ctx context.Context) (err error) {
 
 // openSeams makes what modules of this process call others through, and are called through by those.
 func (s *system) openSeams(context.Context) (err error) {
-	if t := s.cfg.Internal.TLS; t.On() {
-		if s.tls, err = rpc.LoadTLS(t.Cert, t.Key, t.CA, s.tel.Log); err != nil {
-			return err
-		}
-	}
 	for _, name := range Names {
 		addresses := s.cfg.Remotes[name]
 		if s.cfg.Has(name) || len(addresses) == 0 || !s.needs(name) {

@@ -11,6 +11,7 @@ import (
 )
 
 // Internal is a process's one internal port: HTTP/2 goes to grpc-go, HTTP/1.1 to net/http for Connect, health, metrics and REST mounts.
+// With TLS, clients that offer both get HTTP/1.1, so ordinary HTTPS clients need not be told anything.
 type Internal struct {
 	Listener net.Listener
 	Server   *Server

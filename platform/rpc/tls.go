@@ -52,7 +52,9 @@ type identityFiles struct {
 	roots *x509.CertPool
 }
 
-// LoadTLS reads the files. The key must belong to the certificate, and the certificate must name at least one module.
+// LoadTLS reads the files. The key must belong to the certificate, the certificate must name at least one module, and it must hold: an
+// authority of the file has issued it, and it has begun and not run out. Files that replace these later are not judged so, since one of
+// them may be there before the other; whoever is called, or calls, does not believe them then.
 func LoadTLS(certFile, keyFile, caFile string, log *slog.Logger) (*TLS, error) {
 	t := &TLS{certFile: certFile, keyFile: keyFile, caFile: caFile, log: log}
 	t.read = t.look()
@@ -60,7 +62,40 @@ func LoadTLS(certFile, keyFile, caFile string, log *slog.Logger) (*TLS, error) {
 	if t.current, err = t.load(); err != nil {
 		return nil, err
 	}
+	if err = t.holds(t.current, time.Now()); err != nil {
+		return nil, err
+	}
 	return t, nil
+}
+
+// holds tells why nobody who trusts the same authorities would believe the certificate.
+func (t *TLS) holds(files *identityFiles, now time.Time) error {
+	leaf := files.cert.Leaf
+	switch {
+	case now.Before(leaf.NotBefore):
+		return fmt.Errorf("certificate %s is not valid before %s", t.certFile, leaf.NotBefore.Format(time.RFC3339))
+	case now.After(leaf.NotAfter):
+		return fmt.Errorf("certificate %s expired on %s", t.certFile, leaf.NotAfter.Format(time.RFC3339))
+	}
+	between := x509.NewCertPool()
+	for _, der := range files.cert.Certificate[1:] {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("certificate %s: what follows the first: %w", t.certFile, err)
+		}
+		between.AddCert(cert)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{
+		Roots: files.roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("certificate %s is not issued by the CA in %s: %w", t.certFile, t.caFile, err)
+	case err != nil:
+		return fmt.Errorf("certificate %s, by the CA in %s: %w", t.certFile, t.caFile, err)
+	}
+	return nil
 }
 
 // Modules returns the modules that the certificate names.
@@ -127,7 +162,9 @@ func (t *TLS) server() *tls.Config {
 				Certificates: []tls.Certificate{*files.cert},
 				ClientAuth:   tls.VerifyClientCertIfGiven,
 				ClientCAs:    files.roots,
-				NextProtos:   []string{protocolHTTP2, protocolHTTP1},
+				// The first that a client offers too is taken. Clients of gRPC offer HTTP/2 alone; whoever offers both, such as curl or
+				// Prometheus, wants what HTTP/1.1 serves, and would find gRPC behind HTTP/2.
+				NextProtos: []string{protocolHTTP1, protocolHTTP2},
 				// A resumed session would go by authorities that may have gone.
 				SessionTicketsDisabled: true,
 			}, nil

@@ -59,6 +59,20 @@ func certified(t testing.TB, ca *localca.CA, modules ...string) *rpc.TLS {
 	return certify(t, ca, ca, localca.Leaf{Modules: modules}).load(t, &journal{})
 }
 
+// turned returns who a process is whose good certificate was replaced, while it ran, by one that its peers do not believe.
+func turned(t testing.TB, trusts, by *localca.CA, leaf localca.Leaf) *rpc.TLS {
+	t.Helper()
+	f := certify(t, trusts, trusts, localca.Leaf{Modules: []string{"restaurants"}})
+	loaded := f.load(t, &journal{})
+	if err := by.IssueTo(f.cert, f.key, leaf); err != nil {
+		t.Fatal(err)
+	}
+	if got := loaded.Modules(); !slices.Equal(got, leaf.Modules) {
+		t.Fatalf("the process is still %v", got)
+	}
+	return loaded
+}
+
 func secured(by *rpc.TLS) func(*process) { return func(p *process) { p.tls = by } }
 
 func TestBothSidesProveWhoTheyAre(t *testing.T) {
@@ -72,10 +86,10 @@ func TestBothSidesProveWhoTheyAre(t *testing.T) {
 		{"both of one authority", certified(t, ca, "kitchen"), certified(t, ca, "orders"), true},
 		{"processes of several modules", certified(t, ca, "delivery", "kitchen"), certified(t, ca, "orders", "tracking"), true},
 		{"a server without the module", certified(t, ca, "delivery"), certified(t, ca, "orders"), false},
-		{"a server of another authority", certify(t, foreign, ca, localca.Leaf{Modules: []string{"kitchen"}}).load(t, &journal{}), certified(t, ca, "orders"), false},
-		{"a client of another authority", certified(t, ca, "kitchen"), certify(t, foreign, ca, localca.Leaf{Modules: []string{"orders"}}).load(t, &journal{}), false},
-		{"a client whose certificate has run out", certified(t, ca, "kitchen"), certify(t, ca, ca, past).load(t, &journal{}), false},
-		{"a server whose certificate has run out", certify(t, ca, ca, localca.Leaf{Modules: []string{"kitchen"}, NotBefore: past.NotBefore, NotAfter: past.NotAfter}).load(t, &journal{}), certified(t, ca, "orders"), false},
+		{"a server of another authority", turned(t, ca, foreign, localca.Leaf{Modules: []string{"kitchen"}}), certified(t, ca, "orders"), false},
+		{"a client of another authority", certified(t, ca, "kitchen"), turned(t, ca, foreign, localca.Leaf{Modules: []string{"orders"}}), false},
+		{"a client whose certificate has run out", certified(t, ca, "kitchen"), turned(t, ca, ca, past), false},
+		{"a server whose certificate has run out", turned(t, ca, ca, localca.Leaf{Modules: []string{"kitchen"}, NotBefore: past.NotBefore, NotAfter: past.NotAfter}), certified(t, ca, "orders"), false},
 		{"a client without TLS", certified(t, ca, "kitchen"), nil, false},
 		{"a server without TLS", nil, certified(t, ca, "orders"), false},
 	} {
@@ -198,6 +212,40 @@ func TestHealthNeedsNoCertificateAndOperationsDo(t *testing.T) {
 	}
 }
 
+// curl, Prometheus and Go's client offer HTTP/2 and HTTP/1.1, and are to find what is served over HTTP/1.1.
+func TestAnOrdinaryHTTPSClientNeedNotChooseItsProtocol(t *testing.T) {
+	ca := newCA(t)
+	p := newProcess(t, &kitchen{}, secured(certified(t, ca, "kitchen")), func(p *process) { p.http = http.HandlerFunc(greeting) })
+	f := certify(t, ca, ca, localca.Leaf{Modules: []string{"orders"}})
+	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := &http.Client{Transport: &http.Transport{
+		ForceAttemptHTTP2: true,
+		TLSClientConfig:   &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true},
+	}}
+	defer web.CloseIdleConnections()
+	for _, row := range []struct{ path, body, want string }{
+		{"/livez", "", "HTTP/1.1 POST /livez"},
+		{auditPath, "{}", `"module":`},
+	} {
+		res, err := web.Post("https://"+p.address+row.path, "application/json", strings.NewReader(row.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK || !strings.Contains(string(body), row.want) {
+			t.Errorf("%s answered %d %s", row.path, res.StatusCode, body)
+		}
+	}
+	c := client(t, rpc.ClientConfig{Module: "kitchen", Addresses: []string{p.address}, Protocol: rpc.GRPC, TLS: f.load(t, &journal{})})
+	if name, err := ask(t.Context(), c); err != nil || name != "kitchen" {
+		t.Errorf("gRPC answered %q, %v", name, err)
+	}
+}
+
 func TestCertificatesAreReplacedWhileTheProcessRuns(t *testing.T) {
 	ca, next := newCA(t), newCA(t)
 	log := &journal{}
@@ -249,18 +297,28 @@ func TestCertificatesAreReplacedWhileTheProcessRuns(t *testing.T) {
 }
 
 func TestFilesThatCannotBeUsedAreRefused(t *testing.T) {
-	ca := newCA(t)
-	good, other := certify(t, ca, ca, localca.Leaf{Modules: []string{"kitchen"}}), certify(t, ca, ca, localca.Leaf{Modules: []string{"kitchen"}})
-	nameless := certify(t, ca, ca, localca.Leaf{Hosts: []string{"localhost"}})
-	for name, f := range map[string]files{
-		"no certificate":                {filepath.Join(t.TempDir(), "none"), good.key, good.ca},
-		"another certificate's key":     {good.cert, other.key, good.ca},
-		"no authority":                  {good.cert, good.key, good.key},
-		"a certificate without modules": nameless,
+	ca, foreign := newCA(t), newCA(t)
+	kitchen := []string{"kitchen"}
+	good, other := certify(t, ca, ca, localca.Leaf{Modules: kitchen}), certify(t, ca, ca, localca.Leaf{Modules: kitchen})
+	from, to := time.Date(2020, 5, 4, 3, 2, 1, 0, time.UTC), time.Date(2999, 5, 4, 3, 2, 1, 0, time.UTC)
+	for name, row := range map[string]struct {
+		files
+		want string
+	}{
+		"no certificate":                {files{filepath.Join(t.TempDir(), "none"), good.key, good.ca}, "no such file"},
+		"another certificate's key":     {files{good.cert, other.key, good.ca}, "private key does not match public key"},
+		"no authority":                  {files{good.cert, good.key, good.key}, "no certificate in it"},
+		"a certificate without modules": {certify(t, ca, ca, localca.Leaf{Hosts: []string{"localhost"}}), "names no module"},
+		"another authority's":           {certify(t, foreign, ca, localca.Leaf{Modules: kitchen}), "is not issued by the CA in "},
+		"one that has expired": {certify(t, ca, ca, localca.Leaf{Modules: kitchen, NotBefore: from, NotAfter: from.AddDate(1, 0, 0)}),
+			"expired on 2021-05-04T03:02:01Z"},
+		"one of the future": {certify(t, ca, ca, localca.Leaf{Modules: kitchen, NotBefore: to, NotAfter: to.AddDate(1, 0, 0)}),
+			"is not valid before 2999-05-04T03:02:01Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := rpc.LoadTLS(f.cert, f.key, f.ca, logTo(&journal{})); err == nil {
-				t.Error("they were taken")
+			_, err := rpc.LoadTLS(row.cert, row.key, row.ca, logTo(&journal{}))
+			if err == nil || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("they ended with %v", err)
 			}
 		})
 	}
