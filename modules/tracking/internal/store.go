@@ -191,12 +191,28 @@ func list(ctx context.Context, db *database.DB, f filter, after place, limit int
 	return readViews(ctx, db, query.String(), append(args, limit)...)
 }
 
-// newestOpen returns the views of the newest orders that have not ended, at most limit of them, the oldest first.
-func newestOpen(ctx context.Context, db *database.DB, limit int) ([]*trackingapi.View, error) {
-	query := `SELECT document FROM (SELECT placed_at, order_id, document FROM order_view
-		WHERE generation = (SELECT generation FROM showing WHERE one = 1) AND status IN ('` + strings.Join(openStatuses, `', '`) + `') ORDER BY placed_at DESC, order_id DESC LIMIT ?) AS newest
-		ORDER BY placed_at, order_id`
-	return readViews(ctx, db, query, limit)
+// newestOpen returns the views of the newest orders that have not ended, at most limit of them, the oldest first; and where the log of
+// changes ended at that moment, as one statement sees it, 0 if there are no such views: they hold what the log does up to there, and no more.
+func newestOpen(ctx context.Context, db *database.DB, limit int) (views []*trackingapi.View, end int64, err error) {
+	rows, err := db.Query(ctx, `SELECT document, (`+selectLastPosition+`) FROM (SELECT placed_at, order_id, document FROM order_view
+		WHERE generation = (SELECT generation FROM showing WHERE one = 1) AND status IN ('`+strings.Join(openStatuses, `', '`)+`') ORDER BY placed_at DESC, order_id DESC LIMIT ?) AS newest
+		ORDER BY placed_at, order_id`, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list open views: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var document []byte
+		if err := rows.Scan(&document, &end); err != nil {
+			return nil, 0, fmt.Errorf("list open views: %w", err)
+		}
+		v, err := decode(document)
+		if err != nil {
+			return nil, 0, err
+		}
+		views = append(views, v)
+	}
+	return views, end, rows.Err()
 }
 
 func readViews(ctx context.Context, db *database.DB, query string, args ...any) ([]*trackingapi.View, error) {

@@ -145,15 +145,14 @@ func (s *Service) getAllEvents(c echo.Context) error {
 	defer stream.Close()
 	w := s.watchers.watch("")
 	defer s.watchers.leave(w)
-	last, sent, err := s.beginAll(stream, p)
+	last, err := s.beginAll(stream, p)
 	if err != nil {
 		return err
 	}
 	for {
-		if last, err = s.catchUpAll(stream, p, last, sent); err != nil {
+		if last, err = s.catchUpAll(stream, p, last); err != nil {
 			return err
 		}
-		sent = nil // what was committed before they were read is behind us
 		for _, m := range w.moves() {
 			if err := stream.Send(web.Event{Name: "position", Data: positionOf(m, m.GetOrderIds())}); err != nil {
 				return err
@@ -165,36 +164,36 @@ func (s *Service) getAllEvents(c echo.Context) error {
 	}
 }
 
-// beginAll finds out from which position the client goes on, and sends the open orders to one that does not. It returns the sequences that
-// it sent: the log holds some of them beyond that position, since time passes between the two looks.
-func (s *Service) beginAll(stream *web.EventStream, p identity.Principal) (int64, map[string]int64, error) {
+// beginAll finds out from which position the client goes on, and sends the open orders to one that does not.
+func (s *Service) beginAll(stream *web.EventStream, p identity.Principal) (int64, error) {
 	first, end, err := logEnds(stream.Context(), s.db)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	if last, known := numberOf(stream.LastEventID()); known && last >= first-1 && last <= end {
-		return last, nil, nil
+		return last, nil
 	}
-	views, err := newestOpen(stream.Context(), s.db, mostOpen)
+	views, upTo, err := newestOpen(stream.Context(), s.db, mostOpen)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
-	sent := make(map[string]int64, len(views))
+	if len(views) == 0 {
+		return end, nil
+	}
 	for i, v := range views {
 		event := web.Event{Name: "view", Data: resourceOf(v, p)}
 		if i == len(views)-1 { // who loses the connection before this, begins anew
-			event.ID = strconv.FormatInt(end, 10)
+			event.ID = strconv.FormatInt(upTo, 10)
 		}
 		if err := stream.Send(event); err != nil {
-			return 0, nil, err
+			return 0, err
 		}
-		sent[v.GetOrderId()] = v.GetSequence()
 	}
-	return end, sent, nil
+	return upTo, nil
 }
 
-// catchUpAll sends what the log holds after a position, but for what was sent, and returns where it ends.
-func (s *Service) catchUpAll(stream *web.EventStream, p identity.Principal, last int64, sent map[string]int64) (int64, error) {
+// catchUpAll sends what the log holds after a position, and returns where it ends.
+func (s *Service) catchUpAll(stream *web.EventStream, p identity.Principal, last int64) (int64, error) {
 	for {
 		found, err := changes(stream.Context(), s.db, last, streamBatch)
 		if err != nil {
@@ -202,9 +201,6 @@ func (s *Service) catchUpAll(stream *web.EventStream, p identity.Principal, last
 		}
 		for _, change := range found {
 			last = change.position
-			if change.view.GetSequence() <= sent[change.view.GetOrderId()] {
-				continue
-			}
 			event := web.Event{ID: strconv.FormatInt(last, 10), Name: "view", Data: resourceOf(change.view, p)}
 			if err := stream.Send(event); err != nil {
 				return last, err
