@@ -76,7 +76,11 @@ func TestAViewSaysHowFarBehindItIs(t *testing.T) {
 	k := open(t)
 	behind := func() float64 { return k.get(diner, one).body["behind_milliseconds"].(float64) }
 	k.publish(placed)
-	k.awaitSequence(orderID, 1)
+	await(t, "the event is counted, a moment after its view is there to read", func() bool {
+		k.lag.mu.Lock()
+		defer k.lag.mu.Unlock()
+		return !k.lag.at.IsZero()
+	})
 	k.lag.applied(noon.Add(-5 * time.Second)) // an event of a backlog
 	if got := behind(); got != 5000 {
 		t.Errorf("behind by %v ms while a backlog is worked off", got)
