@@ -1,11 +1,11 @@
-// Package benchmarks measures Kerf as a whole: the built program as a process of its own, with fresh data on disk and every commit synced,
+// Package whole measures Kerf as a whole: the built program as a process of its own, with fresh data on disk and every commit synced,
 // driven through its public API by clients that run here.
 //
-//	go test -run=NONE -bench=Idle -benchtime=400x -count=5 ./benchmarks
-//	go test -run=NONE -bench='Capacity|Life/Busy' -benchtime=3000x -count=5 ./benchmarks
-//	go test -run=NONE -bench=Life/Moderate -benchtime=400x -count=5 ./benchmarks
-//	go test -run=NONE -bench='CatchUp|Start' -benchtime=20x ./benchmarks
-//	KERF_INSTANCES=… go test -run=NONE -bench=Day -benchtime=1x ./benchmarks
+//	go test -run=NONE -bench=Idle -benchtime=400x -count=5 ./benchmarks/whole
+//	go test -run=NONE -bench='Capacity|Life/Busy' -benchtime=3000x -count=5 ./benchmarks/whole
+//	go test -run=NONE -bench=Life/Moderate -benchtime=400x -count=5 ./benchmarks/whole
+//	go test -run=NONE -bench='CatchUp|Start' -benchtime=20x ./benchmarks/whole
+//	KERF_INSTANCES=… go test -run=NONE -bench=Day -benchtime=1x ./benchmarks/whole
 //
 // What is measured, in orders (an iteration is an order unless said otherwise):
 //
@@ -27,4 +27,4 @@
 //
 // BENCH_PROFILES names a folder for profiles and metrics of the process under load. BENCH_ARGS adds flags for it,
 // and BENCH_BINARY names a build of it to compare with another, taking turns.
-package benchmarks
+package whole

@@ -1,4 +1,4 @@
-package benchmarks
+package whole
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ const quietTime = 20 * time.Second
 // BenchmarkCut measures one diner at a time, as BenchmarkIdle does, on each ready-made topology that can be started here, and what its
 // processes use when nothing happens.
 func BenchmarkCut(b *testing.B) {
-	files, err := filepath.Glob("../deploy/topologies/*.yaml")
+	files, err := filepath.Glob("../../deploy/topologies/*.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}

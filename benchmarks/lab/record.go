@@ -1,0 +1,71 @@
+package lab
+
+import (
+	"time"
+
+	"kerf/benchmarks/usage"
+)
+
+// Record is what one run measured. It is kept as a file of its own, from which results and reports are made.
+type Record struct {
+	Experiment string `json:"experiment"`
+	Arm        string `json:"arm"`
+	// Block counts from 1, Position within it too; Attempt is 2 or more for the repeats of void runs.
+	Block    int    `json:"block"`
+	Position int    `json:"position"`
+	Attempt  int    `json:"attempt"`
+	Seed     uint64 `json:"seed"`
+	// Version is that of the code that was measured.
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"`
+	// Values are by metric. What cannot be told, for instance a percentile of too few samples, is not in it.
+	Values map[string]float64 `json:"values"`
+	// Samples is the number of observations behind a value, where it is made of many.
+	Samples map[string]int64 `json:"samples,omitempty"`
+	// Spectra are distributions, by what was asked and the kind of time: "place/response", "place/service", "all/lateness".
+	Spectra map[string]Spectrum `json:"spectra,omitempty"`
+	// Series are values by second of the window, by name: "place/p50", "rate", "errors".
+	Series map[string][]Point `json:"series,omitempty"`
+	// Curves are points of one quantity against another, such as p99 against rate.
+	Curves map[string][]Point `json:"curves,omitempty"`
+	// Usage is what the processes used in the window, by the part they play and by name.
+	Usage usage.Window `json:"usage"`
+	// Errors are requests that failed in the window, by kind: "place: 503", "place: deadline".
+	Errors map[string]int64 `json:"errors,omitempty"`
+	// Violations are by invariant, with Told in words.
+	Violations map[string]int `json:"violations,omitempty"`
+	Told       []string       `json:"told,omitempty"`
+	Steadiness *Steadiness    `json:"steadiness,omitempty"`
+	// Void says why the run does not count, "" if it does.
+	Void string `json:"void,omitempty"`
+	// Failed says why the run could not be made at all.
+	Failed string `json:"failed,omitempty"`
+	// Facts go into the fairness sheet: "fsync": "full", "log level": "info", "GOMAXPROCS of orders": "2".
+	Facts map[string]string `json:"facts,omitempty"`
+}
+
+// Point is one of a series or a curve.
+type Point struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
+}
+
+// Spectrum is a distribution of durations: an HDR histogram of microseconds with three significant digits, in the compressed and
+// base64-encoded form of HdrHistogram (V2), which other programs read too.
+type Spectrum struct {
+	Count int64  `json:"count"`
+	HDR   string `json:"hdr"`
+	// Milliseconds at some percentiles, for readers without a decoder: "50", "90", "99", "99.9", those that the count allows, and "max".
+	Milliseconds map[string]float64 `json:"milliseconds"`
+}
+
+// Steadiness tells whether a run had come to a steady state: the mean of its last third against that of the whole window.
+type Steadiness struct {
+	Of string `json:"of"` // which series
+	// Ratio is last third over window, Noise the standard error of that ratio, from the spread of the one-second bins.
+	Ratio float64 `json:"ratio"`
+	Noise float64 `json:"noise"`
+	// Steady says that the ratio is within 5 % of 1, or within twice its noise.
+	Steady bool `json:"steady"`
+}

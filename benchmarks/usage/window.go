@@ -1,0 +1,47 @@
+package usage
+
+// Role is the part that a process plays.
+type Role string
+
+// The roles. Rest is what the machine did besides: /proc/stat less all that is known.
+const (
+	Modules   Role = "modules"
+	Broker    Role = "broker"
+	Database  Role = "database"
+	Generator Role = "generator"
+	Launcher  Role = "launcher" // the topology itself
+	Planted   Role = "planted"  // a burner, which counts as modules
+	Rest      Role = "rest"
+)
+
+// Window is what was used between two moments.
+type Window struct {
+	Seconds   float64   `json:"seconds"`
+	Processes []Process `json:"processes"`
+	// CPU is in seconds by role, Rest included.
+	CPU map[Role]float64 `json:"cpu_seconds"`
+	// Cores is the number of processors; Stolen is the CPU time that the hypervisor gave to others, in seconds.
+	Cores  int     `json:"cores"`
+	Stolen float64 `json:"stolen_seconds"`
+}
+
+// Process is what one process, with its children, used in a window.
+type Process struct {
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	PID  int    `json:"pid"`
+	// CPU is user and system time, in seconds.
+	CPU float64 `json:"cpu_seconds"`
+	// PSS is the proportional memory at the end of the window, in MiB.
+	PSS     float64 `json:"pss_mib"`
+	Threads int     `json:"threads"`
+	// Switches of context, and bytes that passed through read and write calls (files and sockets) and to and from the disk.
+	VoluntarySwitches   int64 `json:"voluntary_switches"`
+	InvoluntarySwitches int64 `json:"involuntary_switches"`
+	BytesRead           int64 `json:"bytes_read"`
+	BytesWritten        int64 `json:"bytes_written"`
+	DiskRead            int64 `json:"disk_read"`
+	DiskWritten         int64 `json:"disk_written"`
+	// Settings are GOMAXPROCS, GOGC and GOMEMLIMIT of its environment, where set.
+	Settings map[string]string `json:"settings,omitempty"`
+}
