@@ -12,8 +12,10 @@ type Findings struct {
 	Void, Failed []Record
 	// Incomplete says that runs are missing, because the experiment was cut short.
 	Incomplete bool
-	// Notes are those of Arms.
+	// Notes are those of Arms, and what the runner left out.
 	Notes []string
+	// Conclusion is what Experiment.Conclude made of all this; Read fills it in.
+	Conclusion Conclusion
 }
 
 // Result is what is known of a metric in an arm: one line of results.json.

@@ -37,6 +37,11 @@ type Record struct {
 	Violations map[string]int `json:"violations,omitempty"`
 	Told       []string       `json:"told,omitempty"`
 	Steadiness *Steadiness    `json:"steadiness,omitempty"`
+	// Sends is how many journeys of the window were due, Missed how many of them found no room in the generator and were never begun.
+	Sends  int64 `json:"sends,omitempty"`
+	Missed int64 `json:"missed,omitempty"`
+	// Overload says that the run was meant to go beyond the knee, where lateness and missed sends are reported and void nothing.
+	Overload bool `json:"overload,omitempty"`
 	// Void says why the run does not count, "" if it does.
 	Void string `json:"void,omitempty"`
 	// Failed says why the run could not be made at all.
