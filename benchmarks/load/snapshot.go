@@ -1,0 +1,134 @@
+package load
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// Snapshot is what a recorder has counted.
+type Snapshot struct {
+	// Begin and End bound the window; End is the moment of the snapshot if the window has not ended.
+	Begin, End time.Time
+	// Arrivals are those intended in the window; Missed of them found no room. The others have Completed or Failed, or still go on.
+	Arrivals, Missed, Completed, Failed int64
+	// Ops are by what was asked.
+	Ops map[string]Op
+	// Errors are by "operation: kind".
+	Errors map[string]int64
+}
+
+// Op is what became of the requests of one operation, or of what was observed under one name.
+type Op struct {
+	// Observed says that it is no request: it has only response times.
+	Observed bool
+	// Count is how many have ended, Failed how many of them with an error.
+	Count, Failed int64
+	// The histograms are of microseconds. Response and Service hold requests that were answered and, with the time that they were waited for, those
+	// that were not before their deadline: to leave these out would make an overloaded server look fast. Lateness holds all.
+	Response, Service, Lateness *hdrhistogram.Histogram
+	// Bins are the whole seconds of the window. What is left of a second at its end has no bin.
+	Bins []Bin
+}
+
+// Bin is one second of the window.
+type Bin struct {
+	// Count and Failed are of those intended in this second; Ended is of those that ended in it.
+	Count, Failed, Ended int64
+	// Response is of those intended in this second, in microseconds; nil if there are none.
+	Response *hdrhistogram.PackedHistogram
+}
+
+// Seconds is the length of the window.
+func (s Snapshot) Seconds() float64 { return s.End.Sub(s.Begin).Seconds() }
+
+// Snapshot tells what has been counted so far. It is whole when the load has ended.
+func (r *Recorder) Snapshot() Snapshot {
+	s := Snapshot{
+		Arrivals: r.arrived.Load(), Missed: r.missed.Load(), Completed: r.completed.Load(), Failed: r.failed.Load(),
+		Ops: map[string]Op{}, Errors: map[string]int64{},
+	}
+	from, until := r.from.Load(), min(r.until.Load(), r.instant(time.Now()))
+	if from == never {
+		return s
+	}
+	s.Begin, s.End = r.zero.Add(time.Duration(from)), r.zero.Add(time.Duration(until))
+	r.mutex.RLock()
+	for _, shard := range r.shards {
+		shard.into(&s)
+	}
+	r.mutex.RUnlock()
+	r.binsMutex.Lock()
+	defer r.binsMutex.Unlock()
+	for name, bins := range r.bins {
+		op := s.Ops[name]
+		op.Bins = make([]Bin, int(s.End.Sub(s.Begin)/time.Second))
+		for i := range min(len(op.Bins), len(bins)) {
+			op.Bins[i] = bins[i]
+			if bins[i].Response != nil {
+				op.Bins[i].Response = bins[i].Response.Clone()
+			}
+		}
+		s.Ops[name] = op
+	}
+	return s
+}
+
+// into adds what a shard knows.
+func (s *shard) into(snapshot *Snapshot) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for name, of := range s.ops {
+		op, ok := snapshot.Ops[name]
+		if !ok {
+			op = Op{Response: newHistogram(), Service: newHistogram(), Lateness: newHistogram()}
+		}
+		op.Observed = op.Observed || of.observed
+		op.Count += of.count
+		for kind, n := range of.kinds {
+			op.Failed += n
+			snapshot.Errors[name+": "+kind] += n
+		}
+		of.response.MergeInto(op.Response)
+		of.service.MergeInto(op.Service)
+		of.lateness.MergeInto(op.Lateness)
+		snapshot.Ops[name] = op
+	}
+}
+
+// All are all requests as one operation, without what was observed.
+func (s Snapshot) All() Op {
+	all := Op{Response: newHistogram(), Service: newHistogram(), Lateness: newHistogram()}
+	for _, op := range s.Ops {
+		if op.Observed {
+			continue
+		}
+		all.Count += op.Count
+		all.Failed += op.Failed
+		all.Response.Merge(op.Response)
+		all.Service.Merge(op.Service)
+		all.Lateness.Merge(op.Lateness)
+		for i, b := range op.Bins {
+			if i == len(all.Bins) {
+				all.Bins = append(all.Bins, Bin{})
+			}
+			all.Bins[i].add(b)
+		}
+	}
+	return all
+}
+
+func (b *Bin) add(other Bin) {
+	b.Count += other.Count
+	b.Failed += other.Failed
+	b.Ended += other.Ended
+	if other.Response == nil {
+		return
+	}
+	if b.Response == nil {
+		b.Response = newPacked()
+	}
+	b.Response.Merge(other.Response)
+}
+
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, highest, digits) }
