@@ -9,7 +9,8 @@ import (
 // Input is all that a report tells.
 type Input struct {
 	// Findings are in the order of the report; E0, "does the method lie?", comes first and is missed if it is not there.
-	Findings []*lab.Findings
+	Findings    []*lab.Findings
+	Environment lab.Environment
 	// Command reproduces the report, verbatim.
 	Command string
 	// Micro are lines of micro-benchmarks to quote, as go test -bench and benchstat print them; none if empty.
