@@ -24,6 +24,8 @@ type Config struct {
 	Env []string
 	// Dir is an empty folder for data, log and the topology file as it was started.
 	Dir string
+	// Speed is that of domain time; 0 is 1.
+	Speed float64
 	// Startup bounds the time until it is ready: 90 s if 0.
 	Startup time.Duration
 	Log     *slog.Logger
