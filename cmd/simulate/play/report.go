@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"kerf/cmd/simulate/api"
+	"kerf/cmd/simulate/rules"
 )
 
 // Schema names the form of a Report. Fields may be added to it without another name.
@@ -108,25 +109,25 @@ func (r Report) Clean() bool {
 	return r.Orders.Unfinished == 0
 }
 
-func (p *play) report(c *checked, after books) Report {
+func (p *play) report(found *rules.Found, pages []api.OrderPage, after rules.Books) Report {
 	r := Report{
 		Schema: Schema, KerfVersion: p.config.Version, Instance: p.config.Day.Name, Speed: p.clock.Speed(),
 		CancelledByReason: map[string]int{}, RejectedByReason: map[string]int{}, RefusedByReason: map[string]int{},
-		Ledger: LedgerSums{Imbalance: after.ledger.Imbalance}, Invariants: c.violations, Violations: append([]string{}, c.told...),
+		Ledger: LedgerSums{Imbalance: after.Ledger.Imbalance}, Invariants: found.Violations(), Violations: append([]string{}, found.Told()...),
 		ReadYourWrites: map[string]ReadCounts{
 			"orders": {p.reads.orders, p.reads.staleOrders}, "tracking": {p.reads.views, p.reads.staleTracking},
 		},
-		Restless: append([]string{}, after.unquiet()...), Retries: p.client.Retries(),
+		Restless: append([]string{}, after.Unquiet()...), Retries: p.client.Retries(),
 	}
-	for _, a := range after.audits {
+	for _, a := range after.Audits {
 		r.Events += a.Written
 	}
-	for _, a := range p.before.audits {
+	for _, a := range p.before.Audits {
 		r.Events -= a.Written
 	}
 	var doors, placed, approved []float64
 	for i, d := range p.diners {
-		page := c.pages[i]
+		page := pages[i]
 		r.Outcomes = append(r.Outcomes, outcomeOf(p.config.Day.Orders[i].ID, page))
 		if d.order.id == "" {
 			r.RefusedByReason[d.order.refused]++

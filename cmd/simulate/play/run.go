@@ -12,6 +12,7 @@ import (
 	"kerf/cmd/simulate/actors"
 	"kerf/cmd/simulate/api"
 	"kerf/cmd/simulate/day"
+	"kerf/cmd/simulate/rules"
 	"kerf/platform/clock"
 	"kerf/platform/geo"
 )
@@ -28,8 +29,8 @@ type play struct {
 	couriers []*actors.Courier
 	diners   []*diner // one for each order of the day
 
-	start  time.Time // the domain instant that the day's times count from
-	before books     // when the run began
+	start  time.Time   // the domain instant that the day's times count from
+	before rules.Books // when the run began
 	over   chan struct{}
 
 	imbalances []int64 // of the ledger, as read while the day was played
@@ -59,7 +60,7 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	}
 	stop := p.tell(ctx)
 	defer stop()
-	if p.before, err = p.readBooks(ctx); err != nil {
+	if p.before, err = rules.ReadBooks(ctx, p.staff); err != nil {
 		return Report{}, err
 	}
 	if err := p.setUp(ctx); err != nil {
@@ -71,16 +72,16 @@ func Run(ctx context.Context, config Config) (Report, error) {
 	}
 	played := time.Since(began) - setUp
 	p.counts.phase.Store(phaseQuiet)
-	after, err := p.awaitQuiet(ctx)
+	after, err := rules.AwaitQuiet(ctx, p.staff, 2*shortestPoll, config.Patience)
 	if err != nil {
 		return Report{}, fmt.Errorf("waiting for quiet: %w", err)
 	}
 	p.counts.phase.Store(phaseCheck)
-	checked, err := p.check(ctx, after)
+	found, pages, err := p.check(ctx, after)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking the day: %w", err)
 	}
-	report := p.report(checked, after)
+	report := p.report(found, pages, after)
 	report.SetUpSeconds, report.PlayedSeconds = seconds(setUp), seconds(played)
 	report.WallSeconds = seconds(time.Since(began))
 	return report, nil

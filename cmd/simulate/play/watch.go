@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kerf/cmd/simulate/api"
+	"kerf/cmd/simulate/rules"
 )
 
 // watch is what the live stream of all orders has told. It wakes who waits for an order, measures when an order is seen to be approved, and
@@ -18,11 +19,10 @@ type watch struct {
 
 // track is one order in the stream.
 type track struct {
-	view      api.View
-	approved  time.Time     // on the wall, when the stream first told that orders had approved; zero before
-	changed   chan struct{} // closed at the next change
-	backwards []string      // changes of the status that no order makes (I7)
-	unordered int           // views that came later than a newer one (I8)
+	view     api.View
+	told     rules.Track   // the view's sequence and status, and what is wrong with how they went
+	approved time.Time     // on the wall, when the stream first told that orders had approved; zero before
+	changed  chan struct{} // closed at the next change
 }
 
 func newWatch() *watch { return &watch{tracks: map[string]*track{}} }
@@ -44,15 +44,8 @@ func (w *watch) hear(event api.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.track(view.OrderID)
-	switch {
-	case view.Sequence < t.view.Sequence:
-		t.unordered++
+	if !t.told.Hear(view.Sequence, view.Status) {
 		return
-	case view.Sequence == t.view.Sequence:
-		return // told again after a reconnection
-	}
-	if t.view.Sequence > 0 && !forward(t.view.Status, view.Status) {
-		t.backwards = append(t.backwards, t.view.Status+" → "+view.Status)
 	}
 	if t.approved.IsZero() && view.Order != nil && view.Order.State != "PENDING" && view.Order.State != api.Rejected {
 		t.approved = now
@@ -86,37 +79,9 @@ func (w *watch) view(orderID string) (view api.View, approved time.Time) {
 	return t.view, t.approved
 }
 
-// faults are what must not have happened to an order's view.
-func (w *watch) faults(orderID string) (backwards []string, unordered int) {
+// told is how an order's view went.
+func (w *watch) told(orderID string) rules.Track {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.track(orderID)
-	return t.backwards, t.unordered
-}
-
-// line is the way of an order that nothing happens to.
-var line = map[string]int{"PENDING": 0, "APPROVED": 1, "ACCEPTED": 2, "PREPARING": 3, "READY": 4, "PICKED_UP": 5, api.Delivered: 6}
-
-// forward tells whether an order's status may change so; what lies between may be skipped.
-func forward(from, to string) bool {
-	if from == to {
-		return true
-	}
-	if api.Ended(from) {
-		return false
-	}
-	switch to {
-	case api.Rejected:
-		return from == "PENDING"
-	case "CANCEL_PENDING":
-		return line[from] < line["PICKED_UP"]
-	case api.Cancelled:
-		return from != "PICKED_UP"
-	case api.Undeliverable:
-		return true
-	}
-	if from == "CANCEL_PENDING" { // refused: back to how far it was
-		return line[to] > 0
-	}
-	return line[to] > line[from]
+	return w.track(orderID).told
 }
