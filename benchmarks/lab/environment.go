@@ -39,8 +39,10 @@ type Session struct {
 	Load [3]float64 `json:"load"`
 	// Stolen is the share of the machine's CPU time that its hypervisor gave to others meanwhile.
 	Stolen float64 `json:"stolen_share"`
-	// End is complete, cut short, or failed.
+	// End is complete, incomplete, cut short, or failed.
 	End string `json:"end,omitempty"`
+
+	stolen, total float64 // ticks when it began
 }
 
 // Latency is a distribution of a few durations, in milliseconds.
