@@ -31,14 +31,16 @@ func (c Closed) Run(ctx context.Context) (Outcome, error) {
 	if c.Recorder == nil || c.Journey == nil || c.Clients < 1 {
 		return Outcome{}, errors.New("a closed loop needs a recorder, a journey and a client")
 	}
-	f := newFlight(ctx, c.Recorder, c.Clients, c.Deadline, c.Journey)
-	defer f.cut()
+	outer := ctx
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	f := newFlight(c.Recorder, c.Clients, c.Deadline, c.Journey)
 	var n atomic.Int64
 	ended := make(chan struct{})
 	for i := range c.Clients {
 		f.all.Go(func() {
-			if pass(f.ctx, c.Ramp*time.Duration(i)/time.Duration(c.Clients), ended) {
-				f.client(&n, ended)
+			if pass(ctx, c.Ramp*time.Duration(i)/time.Duration(c.Clients), ended) {
+				f.client(ctx, &n, ended)
 			}
 		})
 	}
@@ -54,15 +56,15 @@ func (c Closed) Run(ctx context.Context) (Outcome, error) {
 	case <-ctx.Done():
 	}
 	close(ended)
-	return f.land(c.Drain)
+	return f.land(outer, c.Drain, cut)
 }
 
 // client makes one journey after another.
-func (f *flight) client(n *atomic.Int64, ended <-chan struct{}) {
-	for pass(f.ctx, 0, ended) {
+func (f *flight) client(ctx context.Context, n *atomic.Int64, ended <-chan struct{}) {
+	for pass(ctx, 0, ended) {
 		intended := time.Now()
 		f.arrive(intended)
-		if f.fly(int(n.Add(1)-1), intended) != nil && !pass(f.ctx, pause, ended) {
+		if f.fly(ctx, int(n.Add(1)-1), intended) != nil && !pass(ctx, pause, ended) {
 			return
 		}
 	}

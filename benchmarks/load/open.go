@@ -23,6 +23,9 @@ type Open struct {
 	Journey  Journey
 	// Stop ends the arrivals when it is closed, or nil.
 	Stop <-chan struct{}
+
+	// coarse leaves all sleeping to Go's timers, which tests move.
+	coarse bool
 }
 
 // Outcome is what became of the journeys of a load, in its window and out of it.
@@ -40,9 +43,11 @@ func (o Open) Run(ctx context.Context) (Outcome, error) {
 	if o.Arrivals == nil || o.Recorder == nil || o.Journey == nil || o.Workers < 1 || o.MaxJourneys < 1 {
 		return Outcome{}, errors.New("an open loop needs arrivals, a recorder, a journey, a worker and room for a journey")
 	}
-	f := newFlight(ctx, o.Recorder, o.Workers, o.Deadline, o.Journey)
-	defer f.cut()
-	timer := newTimer()
+	outer := ctx
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	f := newFlight(o.Recorder, o.Workers, o.Deadline, o.Journey)
+	timer := newTimer(o.coarse)
 	defer timer.close()
 	for n := 0; ; n++ {
 		offset, ok := o.Arrivals.Next()
@@ -50,7 +55,7 @@ func (o Open) Run(ctx context.Context) (Outcome, error) {
 			break
 		}
 		intended := f.start.Add(offset)
-		if !timer.wait(f.ctx, o.Stop, intended) {
+		if !timer.wait(ctx, o.Stop, intended) {
 			break
 		}
 		f.arrive(intended)
@@ -61,17 +66,14 @@ func (o Open) Run(ctx context.Context) (Outcome, error) {
 		f.flying.Add(1)
 		f.all.Go(func() {
 			defer f.flying.Add(-1)
-			_ = f.fly(n, intended)
+			_ = f.fly(ctx, n, intended) // counted
 		})
 	}
-	return f.land(o.Drain)
+	return f.land(outer, o.Drain, cut)
 }
 
 // flight is the journeys of a load.
 type flight struct {
-	ctx      context.Context // ends the journeys
-	cut      context.CancelFunc
-	outer    context.Context // the caller's, whose end is an error
 	recorder *Recorder
 	caller   *Caller
 	journey  Journey
@@ -83,10 +85,8 @@ type flight struct {
 	failure                            atomic.Pointer[error]
 }
 
-func newFlight(ctx context.Context, recorder *Recorder, workers int, deadline time.Duration, journey Journey) *flight {
-	f := &flight{outer: ctx, recorder: recorder, caller: NewCaller(recorder, workers, deadline), journey: journey, start: time.Now()}
-	f.ctx, f.cut = context.WithCancel(ctx)
-	return f
+func newFlight(recorder *Recorder, workers int, deadline time.Duration, journey Journey) *flight {
+	return &flight{recorder: recorder, caller: NewCaller(recorder, workers, deadline), journey: journey, start: time.Now()}
 }
 
 func (f *flight) arrive(intended time.Time) {
@@ -100,8 +100,8 @@ func (f *flight) miss(intended time.Time) {
 }
 
 // fly makes one journey.
-func (f *flight) fly(n int, intended time.Time) error {
-	err := f.journey(f.ctx, f.caller, n, intended)
+func (f *flight) fly(ctx context.Context, n int, intended time.Time) error {
+	err := f.journey(ctx, f.caller, n, intended)
 	if err == nil {
 		f.completed.Add(1)
 		f.recorder.journey(intended, &f.recorder.completed)
@@ -113,10 +113,10 @@ func (f *flight) fly(n int, intended time.Time) error {
 	return err
 }
 
-// land waits for the journeys, for no longer than drain if that is not 0.
-func (f *flight) land(drain time.Duration) (Outcome, error) {
+// land waits for the journeys, and cuts them after drain if that is not 0. The end of the context is an error.
+func (f *flight) land(ctx context.Context, drain time.Duration, cut func()) (Outcome, error) {
 	if drain > 0 {
-		timer := time.AfterFunc(drain, f.cut)
+		timer := time.AfterFunc(drain, cut)
 		defer timer.Stop()
 	}
 	f.all.Wait()
@@ -127,8 +127,8 @@ func (f *flight) land(drain time.Duration) (Outcome, error) {
 	if failure := f.failure.Load(); failure != nil {
 		o.Failure = *failure
 	}
-	if f.outer.Err() != nil {
-		return o, context.Cause(f.outer)
+	if ctx.Err() != nil {
+		return o, context.Cause(ctx)
 	}
 	return o, nil
 }

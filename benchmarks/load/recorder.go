@@ -24,15 +24,15 @@ const nobody = -1
 // Recorder keeps what became of requests. It counts what was intended between Begin and End; before Begin it counts nothing. It may be used by many
 // goroutines.
 type Recorder struct {
-	// Instants are nanoseconds since zero, of the monotonic clock. The window: from is in it, until is not.
-	zero        time.Time
-	from, until atomic.Int64
+	zero time.Time // instants are nanoseconds since then, of the monotonic clock
+
+	// mutex is held for writing by what changes the window or the shards, and for reading by what records.
+	mutex       sync.RWMutex
+	from, until int64    // the window: from is in it, until is not
+	shards      []*shard // that of nobody, then those of the workers
 
 	// Journeys by their intended start: those that came, found no room, ended well, failed.
 	arrived, missed, completed, failed atomic.Int64
-
-	mutex  sync.RWMutex
-	shards []*shard // of the workers, and before them one of nobody
 
 	// bins are by operation and second. The workers share them: a lock held for a fraction of a microsecond costs less than a histogram for each
 	// worker, operation and second.
@@ -42,43 +42,40 @@ type Recorder struct {
 
 // NewRecorder makes a recorder that counts nothing yet.
 func NewRecorder() *Recorder {
-	r := &Recorder{zero: time.Now(), shards: []*shard{newShard()}, bins: map[string][]Bin{}}
-	r.from.Store(never)
-	r.until.Store(never)
-	return r
+	return &Recorder{zero: time.Now(), from: never, until: never, shards: []*shard{newShard()}, bins: map[string][]Bin{}}
 }
 
 // Begin begins to count, from nothing.
 func (r *Recorder) Begin() {
-	r.from.Store(never)
-	r.mutex.RLock()
-	for _, s := range r.shards {
-		s.clear()
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	for i := range r.shards {
+		r.shards[i] = newShard()
 	}
-	r.mutex.RUnlock()
-	r.binsMutex.Lock()
-	clear(r.bins)
-	r.binsMutex.Unlock()
+	r.bins = map[string][]Bin{}
 	for _, n := range []*atomic.Int64{&r.arrived, &r.missed, &r.completed, &r.failed} {
 		n.Store(0)
 	}
-	r.until.Store(never)
-	r.from.Store(r.instant(time.Now()))
+	r.from, r.until = r.instant(time.Now()), never
 }
 
 // End ends the window. What was intended before counts whenever it ends, so a snapshot is whole when all of that has ended: at the latest after the
 // deadline of the requests.
-func (r *Recorder) End() { r.until.Store(r.instant(time.Now())) }
+func (r *Recorder) End() {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.until = min(r.until, r.instant(time.Now()))
+}
 
 func (r *Recorder) instant(t time.Time) int64 { return int64(t.Sub(r.zero)) }
 
-// counts tells whether what was intended then is in the window, and in which second of it.
-func (r *Recorder) counts(intended time.Time) (second int, ok bool) {
-	at, from := r.instant(intended), r.from.Load()
-	if at < from || at >= r.until.Load() {
+// second tells the second of the window in which something was intended; ok is false if it was intended outside of it.
+func (r *Recorder) second(intended time.Time) (second int, ok bool) {
+	at := r.instant(intended)
+	if at < r.from || at >= r.until {
 		return 0, false
 	}
-	return int((at - from) / int64(time.Second)), true
+	return int((at - r.from) / int64(time.Second)), true
 }
 
 // grow makes room for so many workers.
@@ -90,46 +87,47 @@ func (r *Recorder) grow(workers int) {
 	}
 }
 
-func (r *Recorder) shard(worker int) *shard {
-	r.mutex.RLock()
-	defer r.mutex.RUnlock()
-	return r.shards[worker+1]
-}
-
 // request records what became of a request.
 func (r *Recorder) request(worker int, op string, intended, sent, done time.Time, err error) {
-	second, ok := r.counts(intended)
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	second, ok := r.second(intended)
 	if !ok {
 		return
 	}
 	response := done.Sub(intended)
-	r.shard(worker).request(op, response, done.Sub(sent), sent.Sub(intended), err)
+	r.shards[worker+1].request(op, response, done.Sub(sent), sent.Sub(intended), err)
 	r.bin(op, second, response, done, err)
 }
 
 // observation records what was seen, or was not.
 func (r *Recorder) observation(op string, intended, done time.Time, err error) {
-	second, ok := r.counts(intended)
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	second, ok := r.second(intended)
 	if !ok {
 		return
 	}
 	response := done.Sub(intended)
-	r.shard(nobody).observation(op, response, err)
+	r.shards[nobody+1].observation(op, response, err)
 	r.bin(op, second, response, done, err)
 }
 
-// journey records what became of an arrival.
-func (r *Recorder) journey(intended time.Time, what *atomic.Int64) {
-	if _, ok := r.counts(intended); ok {
-		what.Add(1)
+// journey counts an arrival as one of the recorder's counts.
+func (r *Recorder) journey(intended time.Time, as *atomic.Int64) {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
+	if _, ok := r.second(intended); ok {
+		as.Add(1)
 	}
 }
 
+// bin records in the second in which it was intended and the one in which it ended.
 func (r *Recorder) bin(op string, second int, response time.Duration, done time.Time, err error) {
 	r.binsMutex.Lock()
 	defer r.binsMutex.Unlock()
 	bins := r.bins[op]
-	ended := max(second, int((r.instant(done)-r.from.Load())/int64(time.Second)))
+	ended := max(second, int((r.instant(done)-r.from)/int64(time.Second)))
 	for len(bins) <= ended {
 		bins = append(bins, Bin{})
 	}
@@ -167,12 +165,6 @@ type series struct {
 }
 
 func newShard() *shard { return &shard{ops: map[string]*series{}} }
-
-func (s *shard) clear() {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	clear(s.ops)
-}
 
 func (s *shard) request(op string, response, service, lateness time.Duration, err error) {
 	s.mutex.Lock()

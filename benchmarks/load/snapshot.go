@@ -44,34 +44,39 @@ func (s Snapshot) Seconds() float64 { return s.End.Sub(s.Begin).Seconds() }
 
 // Snapshot tells what has been counted so far. It is whole when the load has ended.
 func (r *Recorder) Snapshot() Snapshot {
+	r.mutex.RLock()
+	defer r.mutex.RUnlock()
 	s := Snapshot{
 		Arrivals: r.arrived.Load(), Missed: r.missed.Load(), Completed: r.completed.Load(), Failed: r.failed.Load(),
 		Ops: map[string]Op{}, Errors: map[string]int64{},
 	}
-	from, until := r.from.Load(), min(r.until.Load(), r.instant(time.Now()))
-	if from == never {
+	if r.from == never {
 		return s
 	}
-	s.Begin, s.End = r.zero.Add(time.Duration(from)), r.zero.Add(time.Duration(until))
-	r.mutex.RLock()
+	until := min(r.until, r.instant(time.Now()))
+	s.Begin, s.End = r.zero.Add(time.Duration(r.from)), r.zero.Add(time.Duration(until))
 	for _, shard := range r.shards {
 		shard.into(&s)
 	}
-	r.mutex.RUnlock()
 	r.binsMutex.Lock()
 	defer r.binsMutex.Unlock()
-	for name, bins := range r.bins {
-		op := s.Ops[name]
-		op.Bins = make([]Bin, int(s.End.Sub(s.Begin)/time.Second))
-		for i := range min(len(op.Bins), len(bins)) {
-			op.Bins[i] = bins[i]
-			if bins[i].Response != nil {
-				op.Bins[i].Response = bins[i].Response.Clone()
-			}
-		}
+	for name, op := range s.Ops {
+		op.Bins = copied(r.bins[name], int(s.End.Sub(s.Begin)/time.Second))
 		s.Ops[name] = op
 	}
 	return s
+}
+
+// copied are the first bins, so many of them.
+func copied(bins []Bin, seconds int) []Bin {
+	first := make([]Bin, seconds)
+	copy(first, bins)
+	for i := range first {
+		if first[i].Response != nil {
+			first[i].Response = first[i].Response.Clone()
+		}
+	}
+	return first
 }
 
 // into adds what a shard knows.
