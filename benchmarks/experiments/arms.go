@@ -8,16 +8,35 @@ import (
 	"kerf/benchmarks/lab"
 )
 
-// The topology files of the arms lie in the source; those that only the laboratory needs lie here.
-const (
-	deployed = "deploy/topologies"
-	own      = "benchmarks/experiments/topologies"
-)
+// deployed is a topology file that is there for everybody.
+func deployed(s lab.Setting, file string) string {
+	return filepath.Join(s.Source, "deploy", "topologies", file)
+}
+
+// own is a topology file that only the laboratory needs.
+func own(s lab.Setting, file string) string {
+	return filepath.Join(s.Source, "benchmarks", "experiments", "topologies", file)
+}
 
 // monolith is the baseline of most experiments: all modules in one process, events in memory, SQLite.
-func monolith() lab.Arm {
-	return lab.Arm{Name: "monolith", Label: "monolith: one process, events in memory, SQLite", Topology: filepath.Join(deployed, "monolith.yaml")}
+func monolith(s lab.Setting) lab.Arm {
+	return lab.Arm{Name: "monolith", Label: "monolith", Topology: deployed(s, "monolith.yaml")}
 }
+
+// splitKafka is one process for each module, with Apache Kafka and a file of SQLite each.
+func splitKafka(s lab.Setting) lab.Arm {
+	return lab.Arm{Name: "split-kafka", Label: "a process per module, Apache Kafka, SQLite", Topology: own(s, "split-kafka.yaml")}
+}
+
+// splitPostgres is one process for each module, with Apache Kafka and a schema of PostgreSQL each.
+func splitPostgres(s lab.Setting) lab.Arm {
+	return lab.Arm{
+		Name: "split-kafka-postgres", Label: "a process per module, Apache Kafka, PostgreSQL", Topology: deployed(s, "split-kafka-postgres.yaml"),
+	}
+}
+
+// noPostgres is the note of an experiment that leaves arms out.
+const noPostgres = "PostgreSQL is not installed here: its arm is left out"
 
 // onKafka lets kfake stand in for Apache Kafka in the arms that ask for it, where it is not installed, and says so.
 func onKafka(s lab.Setting, arms ...lab.Arm) (_ []lab.Arm, notes []string, err error) {
@@ -31,8 +50,10 @@ func onKafka(s lab.Setting, arms ...lab.Arm) (_ []lab.Arm, notes []string, err e
 		arms[i].Kfake = true
 		arms[i].Label = strings.ReplaceAll(arms[i].Label, "Apache Kafka", "kfake")
 	}
-	return arms, []string{"kfake stands in for Apache Kafka, which is not installed here"}, nil
+	return arms, []string{kfakeStandsIn}, nil
 }
+
+const kfakeStandsIn = "kfake stands in for Apache Kafka, which is not installed here"
 
 // usersArms are an arm for each topology file that the user gave.
 func usersArms(s lab.Setting) []lab.Arm {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 type drive struct {
 	// Mix is what an arrival does: town.Standard.
 	Mix town.Mix
+	// Journey is made instead of the mix, if it is not nil.
+	Journey load.Journey
 	// Rate of arrivals per second, in an open loop with Poisson arrivals. Clients make a closed loop instead.
 	Rate    float64
 	Clients int
@@ -162,6 +165,7 @@ func (s *site) finish(ctx context.Context, d drive) error {
 	if err != nil {
 		return fmt.Errorf("check the invariants: %w", err)
 	}
+	maps.DeleteFunc(violations, func(_ string, n int) bool { return n == 0 })
 	record.Violations, record.Told = violations, append(record.Told, told...)
 	if !d.Restarts {
 		if err := s.undisturbed(record); err != nil {
@@ -240,7 +244,10 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // loop is the load that d asks for, until stop is closed.
 func (d drive) loop(s *site, recorder *load.Recorder, stop <-chan struct{}) func(context.Context) (load.Outcome, error) {
-	journey := s.town.Journey(d.Mix)
+	journey := d.Journey
+	if journey == nil {
+		journey = s.town.Journey(d.Mix)
+	}
 	if d.Clients > 0 {
 		return load.Closed{Clients: d.Clients, Ramp: d.Warmup / 2, Drain: drainFor, Recorder: recorder, Journey: journey, Stop: stop}.Run
 	}

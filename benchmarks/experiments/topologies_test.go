@@ -1,0 +1,49 @@
+package experiments
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"kerf/benchmarks/lab"
+	"kerf/cmd/topology/shape"
+	"kerf/modules"
+)
+
+func TestEveryTopologyOfTheLaboratoryCanBeRead(t *testing.T) {
+	files, err := filepath.Glob("topologies/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		read, problems := shape.Read(file, modules.Names)
+		if err := problems.Err(); err != nil {
+			t.Errorf("%s: %s", file, err)
+		}
+		placed := 0
+		for _, p := range read.Processes {
+			placed += len(p.Modules)
+		}
+		if placed != len(modules.Names) {
+			t.Errorf("%s places %d modules of %d", file, placed, len(modules.Names))
+		}
+	}
+}
+
+func TestEveryArmHasItsTopology(t *testing.T) {
+	for _, profile := range []lab.Profile{lab.Quick, lab.Full} {
+		setting := everything
+		setting.Profile = profile
+		for _, e := range []lab.Experiment{null(), tax(), ladder()} {
+			arms, _, err := e.Arms(setting)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, arm := range arms {
+				if _, err := os.Stat(arm.Topology); err != nil {
+					t.Errorf("%s, %s: %s", e.ID, arm.Name, err)
+				}
+			}
+		}
+	}
+}
