@@ -1,9 +1,14 @@
 package report
 
 import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
 	"io"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/report/chart"
 )
 
 // Input is all that a report tells.
@@ -17,8 +22,24 @@ type Input struct {
 	Micro []string
 }
 
+//go:embed page.html.tmpl parts.html.tmpl
+var templates embed.FS
+
+//go:embed page.css
+var pageCSS string
+
 // Write writes the report as one self-contained HTML file.
 func Write(w io.Writer, in Input) error {
-	_, err := io.WriteString(w, "<!doctype html>\n<html lang=\"en\"><title>Kerf’s laboratory</title>\n")
+	t, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"key": chart.Key, "series": chart.Series}).ParseFS(templates, "*.tmpl")
+	if err != nil {
+		return fmt.Errorf("read the report's templates: %w", err)
+	}
+	var page bytes.Buffer
+	if err := t.Execute(&page, newPage(in)); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	_, err = page.WriteTo(w)
 	return err
 }
+
+func escaped(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) } //nolint:gosec // it is escaped

@@ -124,3 +124,6 @@ func roundDown(v float64) float64 {
 	}
 	return power
 }
+
+// Logarithmic says whether the scale is one.
+func (s Scale) Logarithmic() bool { return s.kind == logarithmic }

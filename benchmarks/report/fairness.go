@@ -1,0 +1,161 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+
+	"kerf/benchmarks/lab"
+	"kerf/benchmarks/report/chart"
+)
+
+// fairness is what was the same for all arms of all experiments, and what was not.
+type fairness struct {
+	Everywhere  []fact
+	Experiments []fairExperiment
+}
+
+// fairExperiment is the rest, for one experiment.
+type fairExperiment struct {
+	ID, Title string
+	Same      []fact
+	Different []difference
+}
+
+// difference is a fact that differs among the arms, by value.
+type difference struct {
+	Name   string
+	Values []held
+}
+
+// held is a value and the arms that have it.
+type held struct {
+	Value string
+	Arms  []heldBy
+}
+
+type heldBy struct {
+	Key  template.HTML
+	Name string
+}
+
+func fair(all []*lab.Findings) fairness {
+	var sheet fairness
+	facts := make([]map[string][]string, len(all)) // by experiment, then by name: a value for each arm
+	for i, f := range all {
+		facts[i] = factsOf(f)
+	}
+	everywhere := map[string]string{}
+	if len(facts) > 1 {
+		for name := range facts[0] {
+			if v, ok := same(facts, name); ok {
+				everywhere[name] = v
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(everywhere)) {
+		sheet.Everywhere = append(sheet.Everywhere, fact{name, everywhere[name]})
+	}
+	for i, f := range all {
+		e := fairExperiment{ID: f.Experiment.ID, Title: f.Experiment.Title}
+		for _, name := range slices.Sorted(maps.Keys(facts[i])) {
+			if _, ok := everywhere[name]; ok {
+				continue
+			}
+			d := differenceOf(f, name, facts[i][name])
+			if len(d.Values) == 1 {
+				e.Same = append(e.Same, fact{name, d.Values[0].Value})
+			} else {
+				e.Different = append(e.Different, d)
+			}
+		}
+		if len(e.Same)+len(e.Different) > 0 {
+			sheet.Experiments = append(sheet.Experiments, e)
+		}
+	}
+	return sheet
+}
+
+// factsOf collects the facts of the runs, and what the arms themselves say; an arm's runs that differ among themselves show all values.
+func factsOf(f *lab.Findings) map[string][]string {
+	facts := map[string][]string{}
+	set := func(arm int, name, value string) {
+		if facts[name] == nil {
+			facts[name] = make([]string, len(f.Arms))
+		}
+		facts[name][arm] = value
+	}
+	for i, arm := range f.Arms {
+		values := map[string][]string{}
+		for _, r := range f.Records[arm.Name] {
+			for name, v := range r.Facts {
+				if !slices.Contains(values[name], v) {
+					values[name] = append(values[name], v)
+				}
+			}
+		}
+		for name, vs := range values {
+			slices.Sort(vs)
+			set(i, name, strings.Join(vs, " | "))
+		}
+		if arm.Topology != "" {
+			set(i, "topology file", arm.Topology)
+		}
+		for key, v := range arm.Config {
+			set(i, "config "+key, plain(v))
+		}
+		for key, v := range arm.Parameters {
+			set(i, "parameter "+key, plain(v))
+		}
+	}
+	return facts
+}
+
+// plain writes a value of a configuration.
+func plain(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "?"
+	}
+	return string(text)
+}
+
+// same gives the value of a fact if all arms of all experiments have the same one.
+func same(facts []map[string][]string, name string) (string, bool) {
+	value := ""
+	for _, f := range facts {
+		if len(f) == 0 {
+			continue // nothing is known of an experiment without runs
+		}
+		if f[name] == nil {
+			return "", false
+		}
+		for _, v := range f[name] {
+			if v == "" || value != "" && v != value {
+				return "", false
+			}
+			value = v
+		}
+	}
+	return value, value != ""
+}
+
+func differenceOf(f *lab.Findings, name string, values []string) difference {
+	d := difference{Name: name}
+	for i, v := range values {
+		v = cmp.Or(v, missing)
+		at := slices.IndexFunc(d.Values, func(h held) bool { return h.Value == v })
+		if at < 0 {
+			at = len(d.Values)
+			d.Values = append(d.Values, held{Value: v})
+		}
+		d.Values[at].Arms = append(d.Values[at].Arms, heldBy{chart.Key(i), f.Arms[i].Name})
+	}
+	return d
+}

@@ -1,0 +1,293 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"kerf/benchmarks/lab"
+	"kerf/benchmarks/report/chart"
+)
+
+// page is what the template shows: texts and pictures only.
+type page struct {
+	CSS template.CSS
+	// Partial says what is missing, "" if nothing is. It is the report's first line.
+	Partial                                 string
+	Profile, Machine, Date, Commit, Changed string
+	Compared                                string
+	Verdicts                                []verdict
+	Doubts                                  []doubt
+	Summary                                 []resultsTable
+	Experiments                             []section
+	Environment                             []fact
+	Sessions                                *lab.Table
+	Fairness                                fairness
+	Method                                  []step
+	Command                                 string
+	Micro                                   string
+}
+
+// verdict is one experiment's in the box at the top.
+type verdict struct {
+	ID, Title, Question, Text, Outcome, Class, Mark string
+	// Null marks E0, by which the others are believed or not.
+	Null, Here bool
+}
+
+// doubt is something to know before the verdicts are believed.
+type doubt struct {
+	Title, Text string
+	Grave       bool
+}
+
+type fact struct{ Name, Value string }
+
+func newPage(in Input) page {
+	e := in.Environment
+	p := page{
+		CSS:      template.CSS(chart.CSS + pageCSS), //nolint:gosec // it is part of the program
+		Partial:  partial(in.Findings),
+		Machine:  machine(e),
+		Date:     made(in),
+		Commit:   e.Version,
+		Compared: compared(in.Findings),
+		Verdicts: verdicts(in.Findings),
+		Doubts:   doubts(in),
+		Command:  in.Command,
+		Micro:    strings.TrimSpace(strings.Join(in.Micro, "\n")),
+		Fairness: fair(in.Findings),
+		Method:   method(in.Findings),
+	}
+	if len(e.Changed) > 0 {
+		p.Changed = plural(len(e.Changed), "file") + " differed from the commit"
+	}
+	for _, f := range in.Findings {
+		p.Profile = f.Setting.Profile.Name
+		if t := results(f, true); len(t.Metrics) > 0 {
+			p.Summary = append(p.Summary, t)
+		}
+		p.Experiments = append(p.Experiments, newSection(f))
+	}
+	p.Environment, p.Sessions = environment(e)
+	return p
+}
+
+// partial says why the report is not whole.
+func partial(all []*lab.Findings) string {
+	var why, cut []string
+	if len(all) == 0 {
+		return "nothing was measured."
+	}
+	if !slices.ContainsFunc(all, isNull) {
+		why = append(why, "E0, which tells whether the method can be believed, is missing")
+	}
+	for _, f := range all {
+		if f.Incomplete {
+			cut = append(cut, f.Experiment.ID)
+		}
+	}
+	if len(cut) > 0 {
+		why = append(why, list(cut)+" "+map[bool]string{true: "was", false: "were"}[len(cut) == 1]+" cut short")
+	}
+	if len(why) == 0 {
+		return ""
+	}
+	return strings.Join(why, "; ") + "."
+}
+
+func isNull(f *lab.Findings) bool { return f.Experiment.ID == "E0" }
+
+// machine is the machine in one line.
+func machine(e lab.Environment) string {
+	var parts []string
+	if e.CPU != "" {
+		parts = append(parts, e.CPU)
+	}
+	if e.Cores > 0 {
+		parts = append(parts, plural(e.Cores, "core"))
+	}
+	if e.Memory > 0 {
+		parts = append(parts, number(float64(e.Memory)/1024)+narrow+"GiB")
+	}
+	for _, s := range []string{e.Distribution, e.Filesystem, e.Go} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// made is when the runs were made: from the first to the last.
+func made(in Input) string {
+	var first, last time.Time
+	for _, f := range in.Findings {
+		for _, records := range f.Records {
+			for _, r := range records {
+				if !r.Started.IsZero() && (first.IsZero() || r.Started.Before(first)) {
+					first = r.Started
+				}
+				if end := r.Started.Add(time.Duration(r.Seconds * float64(time.Second))); end.After(last) {
+					last = end
+				}
+			}
+		}
+	}
+	if first.IsZero() {
+		return "no run counts"
+	}
+	first, last = first.UTC(), last.UTC()
+	day := first.Format("2 January 2006")
+	if last.Format(time.DateOnly) == first.Format(time.DateOnly) {
+		return day + ", " + first.Format("15:04") + between + last.Format("15:04") + " UTC"
+	}
+	return day + ", " + first.Format("15:04") + " to " + last.Format("2 January, 15:04") + " UTC"
+}
+
+// compared says what was compared, in one line.
+func compared(all []*lab.Findings) string {
+	baselines := map[string]bool{}
+	arms, runs := 0, 0
+	for _, f := range all {
+		for i, a := range f.Arms {
+			if i == 0 {
+				baselines[cmp.Or(a.Label, a.Name)] = true
+			} else {
+				arms++
+			}
+			runs += len(f.Records[a.Name])
+		}
+	}
+	if runs == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s beside their baselines, from %s that count. All are one build with other settings.",
+		plural(len(all), "experiment"), plural(arms, "arm"), plural(runs, "run"))
+}
+
+var outcomes = map[lab.Outcome]struct{ class, mark string }{
+	lab.Supported: {"supported", "✓"},
+	lab.Refuted:   {"refuted", "✕"},
+	lab.Partly:    {"partly", "◐"},
+	lab.Undecided: {"undecided", "?"},
+}
+
+func verdicts(all []*lab.Findings) []verdict {
+	list := make([]verdict, 0, len(all)+1)
+	for _, f := range all {
+		v := verdict{ID: f.Experiment.ID, Title: f.Experiment.Title, Question: f.Experiment.Question, Null: isNull(f), Here: true}
+		v.Text, v.Outcome, v.Class, v.Mark = concluded(f)
+		list = append(list, v)
+	}
+	if !slices.ContainsFunc(all, isNull) {
+		list = append(list, verdict{ID: "E0", Title: "null", Question: "Does the method lie?", Null: true, Outcome: "not run", Class: "undecided", Mark: "?",
+			Text: "E0 was not run with this report: nothing shows that the method tells a difference from noise here."})
+	}
+	slices.SortStableFunc(list, func(a, b verdict) int { return b2i(b.Null) - b2i(a.Null) })
+	return list
+}
+
+func concluded(f *lab.Findings) (text, outcome, class, mark string) {
+	o := f.Conclusion.Outcome
+	known, ok := outcomes[o]
+	if !ok {
+		o, known = lab.Undecided, outcomes[lab.Undecided]
+	}
+	text = cmp.Or(f.Conclusion.Verdict, "There is no conclusion.")
+	if f.Incomplete {
+		text = "Cut short: " + text
+	}
+	return text, string(o), known.class, known.mark
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// doubts are what was cut short, stood in, was left out, void or failed, and how the machine itself biases.
+func doubts(in Input) []doubt {
+	var list []doubt
+	counted, void, failed, unsteady, judged := 0, 0, 0, 0, 0
+	standIns, left := map[string]bool{}, []string{}
+	broken := map[string]int{}
+	for _, f := range in.Findings {
+		void, failed = void+len(f.Void), failed+len(f.Failed)
+		for _, arm := range f.Arms {
+			counted += len(f.Records[arm.Name])
+			if arm.Kfake {
+				standIns[f.Experiment.ID+" "+arm.Name] = true
+			}
+			for _, r := range f.Records[arm.Name] {
+				if r.Steadiness != nil {
+					judged++
+					unsteady += b2i(!r.Steadiness.Steady)
+				}
+				violated(r, broken)
+			}
+		}
+		for _, r := range slices.Concat(f.Void, f.Failed) {
+			violated(r, broken)
+		}
+		for _, note := range f.Notes {
+			left = append(left, f.Experiment.ID+": "+note)
+		}
+	}
+	runs := plural(counted, "run") + " count; " + count(void) + " void, " + count(failed) + " failed."
+	if void+failed > 0 {
+		runs += " Each is listed in its experiment with the reason."
+	}
+	list = append(list, doubt{"Runs", runs, failed > 0})
+	if len(broken) == 0 {
+		list = append(list, doubt{"Correctness", "No run that was checked broke an invariant.", false})
+	} else {
+		var told []string
+		for _, id := range slices.Sorted(maps.Keys(broken)) {
+			told = append(told, id+" in "+plural(broken[id], "run"))
+		}
+		list = append(list, doubt{"Correctness", "Invariants were broken: " + strings.Join(told, ", ") + ". A fast wrong system scores nothing; see the runs that count for nothing.", true})
+	}
+	if len(standIns) > 0 {
+		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(slices.Sorted(maps.Keys(standIns)), ", ") +
+			". It keeps nothing on disk and replicates nothing: figures of the broker are not Kafka’s.", true})
+	}
+	if len(left) > 0 {
+		list = append(list, doubt{"Left out or replaced", strings.Join(left, "; ") + ".", false})
+	}
+	if judged > 0 {
+		list = append(list, doubt{"Steadiness", steadiness(unsteady, judged), false})
+	}
+	return append(list, doubt{"The machine biases", bias(in.Environment.Cores), false})
+}
+
+func violated(r lab.Record, broken map[string]int) {
+	for id, n := range r.Violations {
+		if n > 0 {
+			broken[id]++
+		}
+	}
+}
+
+func steadiness(unsteady, judged int) string {
+	if unsteady == 0 {
+		return "All " + count(judged) + " runs that were judged came to a steady state."
+	}
+	return count(unsteady) + " of " + count(judged) + " runs that were judged came to no steady state; the arms’ tables tell which."
+}
+
+func bias(cores int) string {
+	switch {
+	case cores == 0:
+		return "It is not known how many cores there were. Few cores favour the monolith, for all processes, servers and the generator share them."
+	case cores <= 4:
+		return map[int]string{1: "One core favours", 2: "Two cores favour", 3: "Three cores favour", 4: "Four cores favour"}[cores] +
+			" the monolith: all processes, the broker, the database and the load generator share them, and a split cannot win by running on more. Believe ratios of CPU first; latencies carry to larger machines less well."
+	}
+	return "All processes, the broker, the database and the load generator share " + count(cores) + " cores on one machine; nothing here crosses a network."
+}
