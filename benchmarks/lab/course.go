@@ -111,7 +111,7 @@ func (c *course) leftOut() map[string]string {
 		case failures >= limit:
 			left[arm.Name] = fmt.Sprintf("failed %d times in a row: %s", failures, last.Failed)
 		case counted == 0 && void >= hopelessVoids:
-			left[arm.Name] = fmt.Sprintf("void %d times: %s", void, last.Void)
+			left[arm.Name] = fmt.Sprintf("was void %d times: %s", void, last.Void)
 		}
 	}
 	return left

@@ -100,7 +100,7 @@ func prepare(e Experiment, setting Setting) (Planned, error) {
 		p.Runs[arm.Name] = e.Runs(setting.Profile, arm)
 		p.Estimates[arm.Name] = e.Seconds(setting.Profile, arm)
 		if arm.Topology != "" {
-			content, err := os.ReadFile(arm.Topology)
+			content, err := os.ReadFile(located(setting.Source, arm.Topology))
 			if err != nil {
 				return Planned{}, err
 			}
@@ -196,7 +196,7 @@ func alike(a, b []Arm) bool {
 	return errLeft == nil && errRight == nil && bytes.Equal(left, right)
 }
 
-// located undoes portable.
+// located is where a file lies that portable named, or that an experiment names from the folder of the source.
 func located(source, path string) string {
 	if path == "" || source == "" || filepath.IsAbs(path) {
 		return path
@@ -210,4 +210,9 @@ func located(source, path string) string {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// NewPlan is a plan for experiments as they are made in a setting.
+func NewPlan(version string, seed uint64, setting Setting, experiments []Planned) Plan {
+	return Plan{Schema: Schema, Version: version, Machine: Machine(), Seed: seed, Setting: sheet(setting), Experiments: experiments}
 }

@@ -31,6 +31,16 @@ func (p *Progress) Say(line string) {
 	fmt.Fprintln(p.w, line)
 }
 
+// Writer is for others who write lines, a log for instance.
+func (p *Progress) Writer() io.Writer { return lines{p} }
+
+type lines struct{ p *Progress }
+
+func (l lines) Write(text []byte) (int, error) {
+	l.p.Say(strings.TrimSuffix(string(text), "\n"))
+	return len(text), nil
+}
+
 // Now tells what happens, until something else does; on a terminal only.
 func (p *Progress) Now(line string) {
 	p.mu.Lock()
@@ -67,7 +77,11 @@ func (p *Progress) stage(e Experiment, c *course, r *Record, what string) {
 
 func (p *Progress) ended(e Experiment, c *course, r *Record, left time.Duration) {
 	runs, _ := c.done()
-	p.Say(fmt.Sprintf("%s%s; %d of %d, about %s left", head(e, c, r), yielded(e, r), runs, len(c.slots), minutes(left)))
+	line := fmt.Sprintf("%s%s; %d of %d", head(e, c, r), yielded(e, r), runs, len(c.slots))
+	if left > 0 {
+		line += ", about " + minutes(left) + " left"
+	}
+	p.Say(line)
 }
 
 func (p *Progress) leftOut(e Experiment, c *course, arm, why string) {
@@ -114,8 +128,6 @@ func figure(v float64) string {
 // minutes is a duration as people say it.
 func minutes(d time.Duration) string {
 	switch {
-	case d <= 0:
-		return "nothing"
 	case d < 90*time.Second:
 		return fmt.Sprintf("%d s", int(d.Round(time.Second).Seconds()))
 	case d < 90*time.Minute:
