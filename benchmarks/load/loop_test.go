@@ -57,7 +57,7 @@ func run(t *testing.T, l loop) Outcome {
 func TestAnOpenLoopReportsAStallThatAClosedOneHides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		open := counting()
-		run(t, Open{Arrivals: For(30*time.Second, Poisson(100, 1)), Workers: 100, MaxJourneys: 100, Recorder: open, Journey: asking("get", stalling()), coarse: true})
+		run(t, Open{Arrivals: For(20*time.Second, Poisson(100, 1)), Workers: 100, MaxJourneys: 100, Recorder: open, Journey: asking("get", stalling()), coarse: true})
 		got := open.Snapshot().Ops["get"]
 		var waited, total float64
 		for _, bar := range got.Response.Distribution() {
@@ -77,7 +77,7 @@ func TestAnOpenLoopReportsAStallThatAClosedOneHides(t *testing.T) {
 		}
 
 		closed := counting()
-		run(t, Closed{Clients: 1, For: 30 * time.Second, Recorder: closed, Journey: asking("get", stalling())})
+		run(t, Closed{Clients: 1, For: 10 * time.Second, Recorder: closed, Journey: asking("get", stalling())})
 		hidden := closed.Snapshot().Ops["get"]
 		if p99, ok := Percentile(hidden.Response, 99); !ok || p99 > 1.1 {
 			t.Errorf("a closed loop tells a p99 of %.1f ms, want the 1 ms by which it hides the stall", p99)

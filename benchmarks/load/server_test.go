@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -17,27 +18,32 @@ import (
 
 // The tests of this file run against servers that listen, on the machine's own clock.
 
-// serving starts a server and gives a journey of one request to it.
+// serving starts a server and gives a journey of one request to it. The request says when it was intended and sent, in nanoseconds since 1970.
 func serving(t *testing.T, handle http.HandlerFunc) Journey {
 	t.Helper()
 	server := httptest.NewServer(handle)
 	t.Cleanup(server.Close)
-	transport := &http.Transport{MaxIdleConnsPerHost: 100}
+	transport := &http.Transport{MaxIdleConnsPerHost: 200}
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport}
-	return asking("get", func(ctx context.Context, _ int) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
-		if err != nil {
+	return func(ctx context.Context, c *Caller, _ int, intended time.Time) error {
+		_, err := c.Do(ctx, "get", intended, func(ctx context.Context, _ int) error {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+			if err != nil {
+				return err
+			}
+			request.Header.Set("Intended", strconv.FormatInt(intended.UnixNano(), 10))
+			request.Header.Set("Sent", strconv.FormatInt(time.Now().UnixNano(), 10))
+			response, err := client.Do(request)
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			_, err = io.Copy(io.Discard, response.Body)
 			return err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		_, err = io.Copy(io.Discard, response.Body)
+		})
 		return err
-	})
+	}
 }
 
 func TestAgainstAServerWithAPlantedStallTheOpenLoopTellsItAndTheClosedLoopDoesNot(t *testing.T) {
@@ -68,11 +74,13 @@ func TestAgainstAServerWithAPlantedStallTheOpenLoopTellsItAndTheClosedLoopDoesNo
 	if flattered > p99/2 {
 		t.Errorf("the closed loop tells a p99 of %.1f ms, the open one %.1f ms; it should hide most of it", flattered, p99)
 	}
-	if share := longer(told.Response, 20); share < 0.05 || share > 0.14 {
-		t.Errorf("%.1f %% waited for longer than 20 ms, want about 8 %%", 100*share)
+	// How many wait is told exactly on a clock of its own; what a busy machine adds here meets both loops.
+	waited, hid := longer(told.Response, 20), longer(hidden.Response, 20)
+	if waited < 0.05 {
+		t.Errorf("%.1f %% waited for longer than 20 ms, want about 8 %%", 100*waited)
 	}
-	if share := longer(hidden.Response, 20); share > 0.03 {
-		t.Errorf("%.1f %% of the closed loop waited for longer than 20 ms, want hardly any", 100*share)
+	if hid > waited/3 {
+		t.Errorf("%.1f %% of the closed loop waited for longer than 20 ms, %.1f %% of the open one; it should hide most of them", 100*hid, 100*waited)
 	}
 	if longest := hidden.Response.Max(); longest < 70_000 {
 		t.Errorf("the closed loop waited for at most %d µs; it met the stall too", longest)
@@ -91,8 +99,8 @@ func longer(h *hdrhistogram.Histogram, ms int64) float64 {
 }
 
 func TestAgainstAServerOfFixedDelayPercentilesAreRight(t *testing.T) {
-	// The server measures what it does, so the machine's own hesitations are on both sides. Those between the sides are not, so a disturbed
-	// machine gets another chance.
+	// The server measures what it does, so the machine's own hesitations are on both sides. The way of the answer is not, so a disturbed machine
+	// gets another chance.
 	const attempts = 5
 	for attempt := 1; ; attempt++ {
 		err := fixedDelay(t)
@@ -105,26 +113,34 @@ func TestAgainstAServerOfFixedDelayPercentilesAreRight(t *testing.T) {
 	}
 }
 
+// fixedDelay compares what the generator tells of a server that takes 200 ms with what the server knows.
 func fixedDelay(t *testing.T) error {
 	var mutex sync.Mutex
-	truth := newHistogram()
+	response, service := newHistogram(), newHistogram()
 	journey := serving(t, func(_ http.ResponseWriter, r *http.Request) {
-		start := time.Now()
-		pass(r.Context(), 50*time.Millisecond, nil)
+		pass(r.Context(), 200*time.Millisecond, nil)
 		mutex.Lock()
 		defer mutex.Unlock()
-		_ = truth.RecordValue(time.Since(start).Microseconds())
+		for header, h := range map[string]*hdrhistogram.Histogram{"Intended": response, "Sent": service} {
+			from, err := strconv.ParseInt(r.Header.Get(header), 10, 64)
+			if err != nil {
+				t.Error(err)
+			}
+			_ = h.RecordValue(time.Since(time.Unix(0, from)).Microseconds())
+		}
 	})
 	r := counting()
-	run(t, Open{Arrivals: First(320, Poisson(400, 9)), Workers: 100, MaxJourneys: 100, Recorder: r, Journey: journey})
+	run(t, Open{Arrivals: First(320, Poisson(400, 9)), Workers: 200, MaxJourneys: 200, Recorder: r, Journey: journey})
 	got := r.Snapshot().Ops["get"]
-	var wrong error
+	return errors.Join(right("response", got.Response, response), right("service", got.Service, service))
+}
+
+// right says which percentiles are off by more than 2 %.
+func right(name string, got, want *hdrhistogram.Histogram) (wrong error) {
 	for _, p := range []float64{50, 90, 99} {
-		want := float64(truth.ValueAtPercentile(p)) / 1000
-		for name, h := range map[string]*hdrhistogram.Histogram{"response": got.Response, "service": got.Service} {
-			if ms, ok := Percentile(h, p); !ok || ms < want || ms > want*1.02 {
-				wrong = errors.Join(wrong, fmt.Errorf("p%v of %s is told as %.2f ms, the server says %.2f ms", p, name, ms, want))
-			}
+		truth := float64(want.ValueAtPercentile(p)) / 1000
+		if ms, ok := Percentile(got, p); !ok || ms < truth*0.999 || ms > truth*1.02 {
+			wrong = errors.Join(wrong, fmt.Errorf("p%v of %s is told as %.2f ms, the server says %.2f ms", p, name, ms, truth))
 		}
 	}
 	return wrong
