@@ -62,6 +62,7 @@ type Stand struct {
 	out     *announcement
 	ended   chan struct{}
 	exit    error // of the topology; to be read when it has ended
+	facts   map[string]string
 
 	mu      sync.Mutex
 	killed  map[string]int // by name: the PID that was killed
@@ -87,11 +88,15 @@ func Start(ctx context.Context, c Config) (*Stand, error) {
 	if err := s.launch(); err != nil {
 		return nil, fmt.Errorf("%s does not start: %w", filepath.Base(c.Topology), err)
 	}
-	if err := s.await(ctx); err != nil {
-		// The reason is why it is stopped, not how that went.
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), vanishing)
-		defer cancel()
-		_ = s.Stop(bounded)
+	err := s.await(ctx)
+	if err == nil {
+		err = s.gather(ctx)
+	}
+	if err != nil {
+		// There is nothing in it that should end gently, and the reason is what is told.
+		now, cancel := context.WithCancel(ctx)
+		cancel()
+		_ = s.Stop(now)
 		return nil, fmt.Errorf("%s does not start: %w", filepath.Base(c.Topology), err)
 	}
 	c.Log.Info("topology is ready", "topology", c.Topology, "url", s.URL(), "pid", s.cmd.Process.Pid)
