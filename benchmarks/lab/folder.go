@@ -55,7 +55,7 @@ func Open(dir string, plan Plan) (*Folder, error) {
 }
 
 func (f *Folder) adopt() error {
-	there, err := readPlan(f.Dir)
+	there, err := ReadPlan(f.Dir)
 	switch {
 	case err == nil:
 		if f.Plan, err = there.join(f.Plan); err != nil {
@@ -70,13 +70,8 @@ func (f *Folder) adopt() error {
 // Close lets others have the folder.
 func (f *Folder) Close() error { return f.lock.Unlock() }
 
-// SeedOf is the seed of the plan that a folder has, if it has one.
-func SeedOf(dir string) (seed uint64, ok bool) {
-	plan, err := readPlan(dir)
-	return plan.Seed, err == nil
-}
-
-func readPlan(dir string) (Plan, error) {
+// ReadPlan gives the plan of an output folder. The error is fs.ErrNotExist if it has none.
+func ReadPlan(dir string) (Plan, error) {
 	var plan Plan
 	err := read(filepath.Join(dir, planFile), &plan)
 	return plan, err

@@ -71,6 +71,23 @@ func (p *Progress) clear() {
 	}
 }
 
+// begun tells what is to be done.
+func (p *Progress) begun(all []*course) {
+	planned, done := 0, 0
+	for _, c := range all {
+		runs, _ := c.done()
+		planned, done = planned+len(c.slots), done+runs
+	}
+	line := fmt.Sprintf("%d runs to make", planned-done)
+	if done > 0 {
+		line += fmt.Sprintf(", %d are there", done)
+	}
+	if left := remaining(all); left > 0 {
+		line += "; about " + minutes(left)
+	}
+	p.Say(line)
+}
+
 func (p *Progress) stage(e Experiment, c *course, r *Record, what string) {
 	p.Now(head(e, c, r) + what)
 }

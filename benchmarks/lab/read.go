@@ -11,7 +11,7 @@ import (
 // Read gives what an output folder holds: the findings of each of its experiments, in the order of the experiments given, results and conclusions
 // included, whether or not all runs are there. An experiment of the folder that is not among those given is an error.
 func Read(out string, experiments []Experiment) ([]*Findings, Environment, error) {
-	plan, err := readPlan(out)
+	plan, err := ReadPlan(out)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fmt.Errorf("%s holds no runs: there is no %s", out, planFile)

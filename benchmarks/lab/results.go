@@ -136,7 +136,7 @@ type ArmSheet struct {
 
 // WriteResults writes OUT/results.json.
 func WriteResults(out string, found []*Findings, environment Environment) error {
-	plan, err := readPlan(out)
+	plan, err := ReadPlan(out)
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func (r *Runner) Run(ctx context.Context) (Summary, error) {
 		}
 		courses[i] = c
 	}
+	r.Progress.begun(courses)
 	for i, e := range r.Experiments {
 		if err := r.experiment(ctx, e, courses[i], courses); err != nil {
 			return summary, err

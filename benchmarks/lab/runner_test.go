@@ -319,9 +319,10 @@ func TestTheMethodsRulesVoidARun(t *testing.T) {
 
 func TestProgressTellsTheHeadlineAndTheTimeLeft(t *testing.T) {
 	printed := complete(t, t.TempDir(), newFake("E1", measured))
-	if len(printed) != 8 {
+	if len(printed) != 9 || printed[0] != "8 runs to make; about 4 min" {
 		t.Fatalf("printed %q", printed)
 	}
+	printed = printed[1:]
 	for i, line := range printed {
 		if !strings.HasPrefix(line, fmt.Sprintf("E1 block %d/4 ", i/2+1)) || !strings.Contains(line, ": CPU per order ") ||
 			!strings.Contains(line, fmt.Sprintf(" ms; %d of 8", i+1)) || strings.HasSuffix(line, " left") != (i < 7) {
