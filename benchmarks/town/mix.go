@@ -23,12 +23,14 @@ const (
 	Pickup     Op = "pickup"     // a courier leaves with the food
 	AtDropoff  Op = "at_dropoff" // a courier stands at the door
 	Dropoff    Op = "dropoff"    // a courier hands the food over
-	Offer      Op = "offer"      // a courier who is free looks whether there is something to do; not a step of journeys
+
+	// Not steps of journeys, but what couriers do who have none.
+	Offer   Op = "offer"    // a courier who is free looks whether there is something to do
+	CallOff Op = "call_off" // somebody ends an order whose journey has failed, so that its courier is free
 
 	Approved  Op = "approved"  // from the intended time of Place until the live stream says that the order is APPROVED, or farther
 	Offered   Op = "offered"   // from when Ready was done until a courier has seen the offer
 	Delivered Op = "delivered" // from when Dropoff was done until the live stream says DELIVERED
-	Visible   Op = "visible"   // from when Accept was acknowledged until the order's own state says ACCEPTED, asked again and again
 )
 
 // Mix is a kind of journey: what is done for one arrival, one after another.
@@ -53,9 +55,7 @@ var (
 	Ordering = Mix{Name: "ordering", Steps: []Op{Quote, Place, Approved}}
 	// Browsing changes nothing.
 	Browsing = Mix{Name: "browsing", Steps: []Op{Search, Restaurant, Menu}}
-	// Accepting measures the consistency window: an approved order is accepted, and looked at until its own state says so.
-	Accepting = Mix{Name: "accepting", Steps: []Op{Quote, Place, Approved, Accept, Visible}}
 )
 
 // Mixes are those that a command can name.
-func Mixes() []Mix { return []Mix{Standard, Ordering, Browsing, Accepting} }
+func Mixes() []Mix { return []Mix{Standard, Ordering, Browsing} }

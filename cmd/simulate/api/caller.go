@@ -35,6 +35,9 @@ func (c *Client) As(identity Identity) *Caller { return &Caller{Client: c, ident
 // Subject is who the caller is.
 func (c *Caller) Subject() string { return c.identity.Subject }
 
+// Token is a valid token of the caller's, for a client that is not this one; "" for an anonymous caller.
+func (c *Caller) Token(ctx context.Context) (string, error) { return c.bearer(ctx) }
+
 // bearer returns a valid token, which it may have to fetch; "" for an anonymous caller. The holder of the lock fetches for all who wait.
 func (c *Caller) bearer(ctx context.Context) (string, error) {
 	if len(c.identity.Roles) == 0 {

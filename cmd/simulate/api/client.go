@@ -57,5 +57,8 @@ func (c *Client) Retries() int64 { return c.retries.Load() }
 // Target is the address of the server.
 func (c *Client) Target() string { return c.config.Target }
 
+// Transport carries the requests.
+func (c *Client) Transport() http.RoundTripper { return c.config.Transport }
+
 // Close lets go of the connections that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }

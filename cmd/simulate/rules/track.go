@@ -5,6 +5,13 @@ import "kerf/cmd/simulate/api"
 // line is the way of an order that nothing happens to.
 var line = map[string]int{"PENDING": 0, "APPROVED": 1, "ACCEPTED": 2, "PREPARING": 3, "READY": 4, "PICKED_UP": 5, api.Delivered: 6}
 
+// Steps is how many statuses the way of an order has, PENDING and DELIVERED included.
+const Steps = 7
+
+// Reached is how far an order with this status is on the way from PENDING, which is 0, over APPROVED, 1, to DELIVERED, 6. A status that is not on
+// the way counts as 0.
+func Reached(status string) int { return line[status] }
+
 // Forward tells whether an order's status may change so; what lies between may be skipped.
 func Forward(from, to string) bool {
 	if from == to {
