@@ -34,7 +34,7 @@ func Version(ctx context.Context, source, out string) (version string, changed [
 		return strings.TrimSpace(commit), nil, err
 	}
 	sum := sha256.New()
-	io.WriteString(sum, difference) // never fails
+	sum.Write([]byte(difference)) // never fails
 	for l := range strings.Lines(status) {
 		state, name := l[:2], strings.TrimSpace(l[3:])
 		changed = append(changed, name)
