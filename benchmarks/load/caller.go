@@ -35,9 +35,9 @@ func NewCaller(recorder *Recorder, workers int, deadline time.Duration) *Caller 
 	return c
 }
 
-// Do sends one request: it waits until the intended instant and for a free worker, calls f and records what happened under op. The context that f gets
-// ends at the deadline, counted from the intended instant, and f must return then. Requests of one worker do not overlap: f may keep a connection for
-// each. Workers are numbered from 0.
+// Do sends one request: it waits for a free worker, calls f and records what happened under op. The context that f gets ends at the deadline, counted
+// from the intended instant, and f must return then. Requests of one worker do not overlap: f may keep a connection for each. Workers are numbered
+// from 0. An intended instant that is yet to come is awaited by a timer of Go's, up to a millisecond late.
 //
 // done is when the request ended, also if it failed. The error is that of f, or that of the context if no worker was free before the deadline.
 func (c *Caller) Do(ctx context.Context, op string, intended time.Time, f func(ctx context.Context, worker int) error) (done time.Time, err error) {

@@ -14,7 +14,7 @@ type Distribution interface {
 	Max() int64
 }
 
-// Enough is the number of samples from which on a percentile is told: three of them must lie beyond it, and there must be 30 in any case. So p50 and
+// Enough is the number of samples from which on a percentile below 100 is told: three of them must lie beyond it, and there must be 30 in any case. So p50 and
 // p90 need 30, p99 needs 300 and p99.9 needs 3,000.
 func Enough(percentile float64) int64 {
 	return max(30, int64(3/(1-percentile/100)+0.5))

@@ -74,7 +74,7 @@ func TestBeginForgetsWhatWasBefore(t *testing.T) {
 }
 
 func TestMergedShardsEqualOneHistogram(t *testing.T) {
-	const workers, each = 8, 2000
+	const workers, each = 8, 500
 	r := counting()
 	r.grow(workers)
 	want := newHistogram()
