@@ -1,0 +1,123 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"kerf/benchmarks/codec"
+	"kerf/benchmarks/lab"
+	"kerf/benchmarks/stats"
+)
+
+// What Protobuf was expected to leave of JSON's cost: bytes, CPU of the codec, CPU per order.
+var (
+	leftOfBytes = band{0, 0.35}
+	leftOfCPU   = band{0, 0.2}
+	leftOfOrder = band{0.85, math.Inf(1)}
+)
+
+func concludeFormats(f *lab.Findings) lab.Conclusion {
+	bytes, okBytes := ratioOf(resultOf(f, codec.Protobuf, formatBytes.Name))
+	cpu, okCPU := ratioOf(resultOf(f, codec.Protobuf, formatCPU.Name))
+	if !okBytes || !okCPU {
+		return undecided(f, "JSON and Protobuf were not both measured")
+	}
+	outcomes := []lab.Outcome{leftOfBytes.judge(bytes), leftOfCPU.judge(cpu)}
+	verdict := fmt.Sprintf("Protobuf takes %s the bytes of JSON and %s its CPU to write and read an event", times(bytes), times(cpu))
+	if order, ok := between(f, "split-"+codec.JSON, "split-"+codec.Protobuf, totalPerOrder.Name); ok {
+		outcomes = append(outcomes, leftOfOrder.judge(order))
+		verdict += fmt.Sprintf("; on the bus of a whole split it leaves %s of the CPU per order", times(order))
+	} else {
+		outcomes = append(outcomes, lab.Undecided)
+		verdict += "; end to end nothing was measured that counts"
+	}
+	n := resultOf(f, codec.Protobuf, formatBytes.Name).N
+	return lab.Conclusion{
+		Outcome: together(outcomes), Verdict: foreword(f) + fmt.Sprintf("%s, n = %d.", verdict, n), Remarks: formatRemarks(f),
+		Tables: []lab.Table{sizes(f)},
+	}
+}
+
+// between is the ratio of one arm's metric to that of another which is not the baseline, with its 95 % paired bootstrap interval.
+func between(f *lab.Findings, base, arm, metric string) (stats.Ratio, bool) {
+	ratio := stats.Compare(paired(f, base, arm, metric), seedOfRatios)
+	return ratio, !math.IsNaN(ratio.Value)
+}
+
+// seedOfRatios makes the same runs give the same intervals.
+const seedOfRatios = 7
+
+// paired puts the runs of a block side by side.
+func paired(f *lab.Findings, base, arm, metric string) []stats.Block {
+	blocks := map[int]*stats.Block{}
+	of := func(arm string, add func(*stats.Block, float64)) {
+		for _, r := range f.Records[arm] {
+			if value, ok := r.Values[metric]; ok {
+				if blocks[r.Block] == nil {
+					blocks[r.Block] = &stats.Block{}
+				}
+				add(blocks[r.Block], value)
+			}
+		}
+	}
+	of(base, func(b *stats.Block, v float64) { b.Baseline = append(b.Baseline, v) })
+	of(arm, func(b *stats.Block, v float64) { b.Arm = append(b.Arm, v) })
+	var numbers []int
+	for n := range blocks {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	var pairs []stats.Block
+	for _, n := range numbers {
+		pairs = append(pairs, *blocks[n])
+	}
+	return pairs
+}
+
+// sizes shows the bytes of single events.
+func sizes(f *lab.Findings) lab.Table {
+	table := lab.Table{
+		Title: "Bytes of an event, by format", Columns: []string{"event"},
+		Note: "Mean of 20 variants each. An id takes 36 characters in every format, since the contracts have it as text.",
+	}
+	var shown []string
+	for _, format := range codec.Formats {
+		table.Columns = append(table.Columns, formatLabels[format])
+	}
+	if records := f.Records[codec.JSON]; len(records) > 0 {
+		for name := range records[0].Values {
+			if event, ok := strings.CutPrefix(name, bytesOf("")); ok {
+				shown = append(shown, event)
+			}
+		}
+	}
+	slices.Sort(shown)
+	for _, event := range shown {
+		row := []string{event}
+		for _, format := range codec.Formats {
+			cell := "–"
+			if records := f.Records[format]; len(records) > 0 {
+				cell = number(records[0].Values[bytesOf(event)])
+			}
+			row = append(row, cell)
+		}
+		table.Rows = append(table.Rows, row)
+	}
+	return table
+}
+
+func formatRemarks(f *lab.Findings) (remarks []string) {
+	for _, format := range codec.Formats {
+		if result := resultOf(f, format, formatBytes.Name); result != nil {
+			remarks = append(remarks, fmt.Sprintf("%s: %s an event, %s in a compressed batch; %s of CPU to write and %s to read it, with %s and %s allocations.",
+				formatLabels[format], amount(result), amount(resultOf(f, format, formatZstdBatch.Name)), amount(resultOf(f, format, formatEncode.Name)),
+				amount(resultOf(f, format, formatDecode.Name)), amountOf(resultOf(f, format, formatEncodeAllocs.Name)), amountOf(resultOf(f, format, formatDecodeAllocs.Name))))
+		}
+	}
+	return append(remarks,
+		"Ids are text of 36 characters in our contracts, which no format makes shorter: that is why fewer bytes are saved than where ids are numbers.",
+		"End to end, events pass kfake and not Apache Kafka: a format changes what the modules do, not which broker it is.",
+		"JSON is protojson, which the bus uses and which is slower than encoding/json on plain structs.")
+}
