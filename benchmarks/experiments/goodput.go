@@ -93,16 +93,14 @@ func (g *goodput) back(endpoint string, from, to time.Duration) (time.Duration, 
 	return 0, false
 }
 
-// series is an endpoint's goodput, in requests per second, over seconds from an offset on.
-func (g *goodput) series(endpoint string, from time.Duration) []lab.Point {
+// series are an endpoint's requests, and those answered well, per second, over seconds from an offset on.
+func (g *goodput) series(endpoint string, from time.Duration) (made, good []lab.Point) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	points := make([]lab.Point, len(g.bins[endpoint]))
 	for i, t := range g.bins[endpoint] {
-		points[i] = lab.Point{
-			X: ((time.Duration(i)*g.bin + g.bin/2) - from).Seconds(),
-			Y: float64(t.Good) / g.bin.Seconds(),
-		}
+		x := (time.Duration(i)*g.bin + g.bin/2 - from).Seconds()
+		made = append(made, lab.Point{X: x, Y: float64(t.Made) / g.bin.Seconds()})
+		good = append(good, lab.Point{X: x, Y: float64(t.Good) / g.bin.Seconds()})
 	}
-	return points
+	return made, good
 }

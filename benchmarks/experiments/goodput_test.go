@@ -67,12 +67,15 @@ func TestOneFailureInManyIsNoOutage(t *testing.T) {
 
 func TestTheSeriesIsOfSecondsAroundTheKill(t *testing.T) {
 	g := outage(3*time.Second, 4*time.Second)
-	points := g.series("place", 3*time.Second)
+	made, points := g.series("place", 3*time.Second)
 	if len(points) != 100 || math.Abs(points[0].X+2.95) > 1e-9 || points[0].Y != 20 || points[35].Y != 0 || points[45].Y != 20 {
 		t.Errorf("%d points, of which %+v %+v %+v", len(points), points[0], points[35], points[45])
 	}
+	if len(made) != 100 || made[35].Y != 20 {
+		t.Errorf("%d points of what was asked, in the outage %+v", len(made), made[35])
+	}
 	g.note("place", g.began.Add(-time.Second), true)
-	if again := g.series("place", 3*time.Second); len(again) != 100 {
+	if _, again := g.series("place", 3*time.Second); len(again) != 100 {
 		t.Error("a request before the beginning was counted")
 	}
 }

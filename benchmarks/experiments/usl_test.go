@@ -11,7 +11,11 @@ import (
 func pointsOf(u usl, noise float64, random *rand.Rand) []lab.Point {
 	var points []lab.Point
 	for _, n := range []float64{1, 2, 4, 8, 16, 32} {
-		points = append(points, lab.Point{X: n, Y: u.at(n) * (1 + noise*(2*random.Float64()-1))})
+		off := 0.0
+		if noise > 0 {
+			off = noise * (2*random.Float64() - 1)
+		}
+		points = append(points, lab.Point{X: n, Y: u.at(n) * (1 + off)})
 	}
 	return points
 }

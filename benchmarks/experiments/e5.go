@@ -1,0 +1,355 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"kerf/benchmarks/lab"
+	"kerf/benchmarks/load"
+	"kerf/benchmarks/town"
+)
+
+// What a run of E5 observes, each from the moment at which the client had the answer to its write.
+const (
+	// seenTold: an order was placed; tracking's live stream has told of it.
+	seenTold = "placed_told"
+	// seenRead: the kitchen's ticket was accepted; a look at the order, which is orders' own, was begun that shows it.
+	seenRead = "accepted_read"
+	// seenAcceptedTold: the kitchen's ticket was accepted; tracking's live stream has told of it.
+	seenAcceptedTold = "accepted_told"
+
+	// Looks at once after the write, in another module than the one that wrote, by what they showed.
+	freshOrder, staleOrder = "fresh_order", "stale_order" // the order's own state after the acceptance
+	freshList, staleList   = "fresh_list", "stale_list"   // the diner's list of views after placing
+)
+
+// visibilityRate is in orders per second: well below the knee of all arms, because a window that is measured in a queue is the queue's.
+const visibilityRate = 12
+
+// lookAgain is the pause between looks.
+const lookAgain = time.Millisecond
+
+var (
+	readP50   = lab.Metric{Name: "accepted_read_p50_ms", Label: "accepted in the kitchen until read from orders, p50", Unit: "ms", Headline: true}
+	readP90   = lab.Metric{Name: "accepted_read_p90_ms", Label: "the same, p90", Unit: "ms"}
+	toldP50   = lab.Metric{Name: "placed_told_p50_ms", Label: "placed until tracking's stream tells, p50", Unit: "ms", Headline: true}
+	toldP90   = lab.Metric{Name: "placed_told_p90_ms", Label: "the same, p90", Unit: "ms"}
+	atoldP50  = lab.Metric{Name: "accepted_told_p50_ms", Label: "accepted until tracking's stream tells, p50", Unit: "ms"}
+	staleRead = lab.Metric{Name: "stale_order_share", Label: "reads of the order at once after the acceptance that do not show it", Headline: true}
+	staleView = lab.Metric{Name: "stale_list_share", Label: "reads of the diner's list at once after placing that do not show the order", Headline: true}
+	lookP50   = lab.Metric{Name: "look_p50_ms", Label: "one look at an order, p50", Unit: "ms", Neutral: true}
+)
+
+// visibility is E5.
+func visibility() lab.Experiment {
+	return lab.Experiment{
+		ID: "E5", Title: "Consistency window",
+		Question:   "How long after a write was acknowledged does another module show it, and how often does who reads at once not see it?",
+		Hypothesis: "Less than 2 ms in one process; tens of milliseconds through Kafka.",
+		Published: []lab.Finding{
+			{Source: "MallBots (Stack, 2022), outbox polled every 333 ms", Found: "1.9 s from checkout to approved, idle"},
+			{Source: "kgrzybek's modular monolith, outbox polled every 2 s", Found: "2–4 s a hop"},
+			{Source: "Literature on consistency windows between services", Found: "none that measures them was found"},
+		},
+		Metrics: []lab.Metric{readP50, readP90, toldP50, toldP90, atoldP50, staleRead, staleView, lookP50, totalPerOrder, latenessP99, errorsPer1000},
+		Arms: func(s lab.Setting) ([]lab.Arm, []string, error) {
+			arms, notes, err := onKafka(s, splitKafka(s))
+			return slices.Concat([]lab.Arm{monolith(s)}, arms, usersArms(s)), notes, err
+		},
+		Runs:     func(p lab.Profile, _ lab.Arm) int { return p.Runs },
+		Seconds:  func(p lab.Profile, _ lab.Arm) float64 { return 8 + p.Warmup.Seconds() + p.Window.Seconds() },
+		Run:      watchWrites,
+		Conclude: concludeVisibility,
+	}
+}
+
+// watchWrites makes a run of E5.
+func watchWrites(ctx context.Context, t *lab.Trial) (err error) {
+	d := drive{Rate: visibilityRate, Speed: 1, Warmup: t.Setting.Profile.Warmup, Window: t.Setting.Profile.Window}
+	s, err := open(ctx, t, d)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	d.Journey = writer{s.town}.journey
+	m, err := s.load(ctx, d)
+	if err != nil {
+		return err
+	}
+	m.fill(t.Record)
+	windows(t.Record, m.Load)
+	return s.finish(ctx, d)
+}
+
+// windows tells what was observed.
+func windows(record *lab.Record, seen load.Snapshot) {
+	for _, name := range []string{seenTold, seenRead, seenAcceptedTold, "look"} {
+		of := seen.Ops[name].Response
+		if of == nil {
+			continue
+		}
+		for _, p := range []float64{50, 90} {
+			if ms, ok := load.Percentile(of, p); ok {
+				metric := fmt.Sprintf("%s_p%.0f_ms", name, p)
+				record.Values[metric], record.Samples[metric] = ms, of.TotalCount()
+			}
+		}
+		keep(record, name+"/response", of)
+	}
+	for metric, ops := range map[string][2]string{staleRead.Name: {staleOrder, freshOrder}, staleView.Name: {staleList, freshList}} {
+		stale, fresh := seen.Ops[ops[0]].Count, seen.Ops[ops[1]].Count
+		if stale+fresh > 0 {
+			record.Values[metric], record.Samples[metric] = float64(stale)/float64(stale+fresh), stale+fresh
+		}
+	}
+}
+
+// writer places orders and has them accepted, and looks for both in other modules.
+type writer struct{ town *town.Town }
+
+func (w writer) journey(ctx context.Context, caller *load.Caller, n int, intended time.Time) error {
+	order, acknowledged, err := w.place(ctx, caller, n, intended)
+	if err != nil {
+		return err
+	}
+	// The stream is watched by a goroutine of its own, and tells of an order whenever it is asked; so the list can be read first.
+	var listed bool
+	if _, err := caller.Do(ctx, "list", acknowledged, func(ctx context.Context, worker int) (err error) {
+		listed, err = w.town.Listed(ctx, worker, order)
+		return err
+	}); err != nil {
+		return fmt.Errorf("list: %w", err)
+	}
+	observeLook(caller, acknowledged, listed, freshList, staleList)
+	if err := w.told(ctx, caller, seenTold, order, "", acknowledged); err != nil {
+		return err
+	}
+	approved, err := w.town.Seen(ctx, order, "APPROVED")
+	if err != nil {
+		return err
+	}
+	if acknowledged, err = caller.Do(ctx, string(town.Accept), approved, func(ctx context.Context, worker int) error {
+		return w.town.Accept(ctx, worker, order)
+	}); err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	if err := w.look(ctx, caller, order, acknowledged); err != nil {
+		return err
+	}
+	return w.told(ctx, caller, seenAcceptedTold, order, "ACCEPTED", acknowledged)
+}
+
+// place orders, and returns when that was acknowledged.
+func (w writer) place(ctx context.Context, caller *load.Caller, n int, intended time.Time) (order string, acknowledged time.Time, err error) {
+	var quote string
+	quoted, err := caller.Do(ctx, string(town.Quote), intended, func(ctx context.Context, worker int) (err error) {
+		quote, err = w.town.QuoteFor(ctx, worker, n)
+		return err
+	})
+	if err != nil {
+		return "", quoted, fmt.Errorf("quote: %w", err)
+	}
+	acknowledged, err = caller.Do(ctx, string(town.Place), quoted, func(ctx context.Context, worker int) (err error) {
+		order, err = w.town.PlaceQuote(ctx, worker, n, quote)
+		return err
+	})
+	if err != nil {
+		return "", acknowledged, fmt.Errorf("place: %w", err)
+	}
+	return order, acknowledged, nil
+}
+
+// told observes how long after the acknowledgement the stream told of the order; 0 if it did before.
+func (w writer) told(ctx context.Context, caller *load.Caller, name, order, status string, acknowledged time.Time) error {
+	told, err := w.town.Seen(ctx, order, status)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	caller.Observe(name, acknowledged, latest(acknowledged, told), nil)
+	return nil
+}
+
+// look reads the order again and again until it shows that it was accepted. What is observed is when the look was begun that showed it: a client who comes
+// so late after the acknowledgement sees the write, and the length of a look, which differs between arms, is not in it.
+func (w writer) look(ctx context.Context, caller *load.Caller, order string, acknowledged time.Time) error {
+	intended, first := acknowledged, true
+	for {
+		var state string
+		var begun time.Time
+		done, err := caller.Do(ctx, "look", intended, func(ctx context.Context, worker int) (err error) {
+			begun = time.Now()
+			state, err = w.town.State(ctx, worker, order)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("look: %w", err)
+		}
+		seen := state == "ACCEPTED"
+		if first {
+			observeLook(caller, acknowledged, seen, freshOrder, staleOrder)
+		}
+		if seen && first {
+			begun = acknowledged // who looks at once sees it
+		}
+		if seen {
+			caller.Observe(seenRead, acknowledged, begun, nil)
+			return nil
+		}
+		intended, first = done.Add(lookAgain), false
+	}
+}
+
+// observeLook counts a look by what it showed.
+func observeLook(caller *load.Caller, at time.Time, shown bool, fresh, stale string) {
+	name := stale
+	if shown {
+		name = fresh
+	}
+	caller.Observe(name, at, at, nil)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// concludeVisibility judges E5.
+func concludeVisibility(f *lab.Findings) lab.Conclusion {
+	base, apart := resultOf(f, "monolith", readP50.Name), resultOf(f, "split-kafka", readP50.Name)
+	baseTold, apartTold := resultOf(f, "monolith", toldP50.Name), resultOf(f, "split-kafka", toldP50.Name)
+	shown := func(c lab.Conclusion) lab.Conclusion {
+		c.Tables = []lab.Table{windowTable(f)}
+		c.Figures = windowFigures(f)
+		c.Remarks = visibilityRemarks
+		return c
+	}
+	if base == nil || apart == nil || baseTold == nil || apartTold == nil {
+		return shown(undecided(f, "the windows of monolith and split are not both known"))
+	}
+	verdict := fmt.Sprintf("An acceptance acknowledged by the kitchen is read from orders %s later in one process and %s later through the broker (medians); "+
+		"a placed order is told by tracking after %s and %s. Who reads the order at once misses the acceptance in %s and %s of the cases, n = %d and %d runs.",
+		amount(base), amount(apart), amount(baseTold), amount(apartTold),
+		shareOf(f, "monolith", staleRead), shareOf(f, "split-kafka", staleRead), base.N, apart.N)
+	local := together([]lab.Outcome{millisecondsIn(base, 0, 2), millisecondsIn(baseTold, 0, 2)})
+	remote := together([]lab.Outcome{millisecondsIn(apart, 10, 100), millisecondsIn(apartTold, 10, 100)})
+	return shown(lab.Conclusion{Outcome: together([]lab.Outcome{local, remote}), Verdict: foreword(f) + verdict})
+}
+
+// millisecondsIn judges whether a median lies between two bounds, by its interval.
+func millisecondsIn(r *lab.Result, low, high float64) lab.Outcome {
+	switch {
+	case r.CILow >= low && r.CIHigh <= high:
+		return lab.Supported
+	case r.CIHigh < low || r.CILow > high:
+		return lab.Refuted
+	}
+	return lab.Undecided
+}
+
+func shareOf(f *lab.Findings, arm string, metric lab.Metric) string {
+	r := resultOf(f, arm, metric.Name)
+	if r == nil {
+		return "–"
+	}
+	return percent(r.Median)
+}
+
+var visibilityRemarks = []string{
+	"A look's time is not in the window: it counts until the look was begun that showed the write, and is 0 if the first one did. Looks follow each other after a " +
+		"look's own time and 1 ms, so a window is known to about that.",
+	"The stream's times hold the way to the client. A time is 0 where the stream told before the answer to the write was read.",
+	"The list of views is read where reads-your-writes is asked: one order's view would do, but for that the API itself waits when the order is fresh.",
+}
+
+// pooled is a distribution of all runs of an arm together; nil if there is none.
+func pooled(f *lab.Findings, arm lab.Arm, name string) *hdrhistogram.Histogram {
+	var all *hdrhistogram.Histogram
+	for _, r := range f.Records[arm.Name] {
+		h, err := hdrhistogram.Decode([]byte(r.Spectra[name].HDR))
+		if err != nil {
+			continue
+		}
+		if all == nil {
+			all = h
+			continue
+		}
+		all.Merge(h)
+	}
+	return all
+}
+
+var windowNames = []struct{ name, label string }{
+	{seenRead, "accepted → read from orders"}, {seenAcceptedTold, "accepted → told by tracking"}, {seenTold, "placed → told by tracking"},
+}
+
+// windowTable tells percentiles of all runs together, because a run has too few orders for its p99.
+func windowTable(f *lab.Findings) lab.Table {
+	t := lab.Table{
+		Title: "Windows, all runs together", Columns: []string{"arm", "window", "n", "p50, ms", "p90, ms", "p99, ms", "at most, ms"},
+		Note: "No percentile is told of too few samples.",
+	}
+	for _, arm := range f.Arms {
+		for _, w := range windowNames {
+			all := pooled(f, arm, w.name+"/response")
+			if all == nil {
+				continue
+			}
+			row := []string{arm.Label, w.label, fmt.Sprint(all.TotalCount())}
+			for _, p := range []float64{50, 90, 99} {
+				cell := "–"
+				if ms, ok := load.Percentile(all, p); ok {
+					cell = number(ms)
+				}
+				row = append(row, cell)
+			}
+			t.Rows = append(t.Rows, append(row, number(float64(all.Max())/1000)))
+		}
+	}
+	return t
+}
+
+// windowFigures show each window's distribution: of all orders the share that is visible after a time.
+func windowFigures(f *lab.Findings) []lab.Figure {
+	var figures []lab.Figure
+	for _, w := range windowNames {
+		figure := lab.Figure{Title: w.label, XLabel: "ms after the acknowledgement", YLabel: "share of the orders that show", LogX: true}
+		for _, arm := range f.Arms {
+			if all := pooled(f, arm, w.name+"/response"); all != nil {
+				figure.Curves = append(figure.Curves, lab.Curve{Label: arm.Label, Points: shareBy(all)})
+			}
+		}
+		if len(figure.Curves) > 0 {
+			figures = append(figures, figure)
+		}
+	}
+	return figures
+}
+
+// shareBy is the share of a histogram's values up to times from 0.1 ms on, with the 95 % interval of a share (Wilson, 1927).
+func shareBy(h *hdrhistogram.Histogram) (points []lab.Interval) {
+	n := float64(h.TotalCount())
+	for ms := 0.1; ; ms *= 1.2 {
+		up := n - float64(above(h, time.Duration(ms*float64(time.Millisecond))))
+		low, high := wilson(up, n)
+		points = append(points, lab.Interval{X: ms, Y: up / n, Low: low, High: high})
+		if up == n || ms > 60_000 {
+			return points
+		}
+	}
+}
+
+// wilson is the 95 % interval of the share of k in n (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927).
+func wilson(k, n float64) (low, high float64) {
+	const z = 1.959964
+	p := k / n
+	middle, half := p+z*z/(2*n), z*math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return max(0, (middle-half)/(1+z*z/n)), min(1, (middle+half)/(1+z*z/n))
+}

@@ -1,0 +1,156 @@
+package experiments
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"kerf/benchmarks/lab"
+)
+
+// sparedLoss is how much of ten seconds an endpoint may lose that needs nothing of what was killed: 1 %.
+const sparedLoss = 0.1
+
+// concludeBlast judges E9.
+func concludeBlast(f *lab.Findings) lab.Conclusion {
+	whole := resultOf(f, "monolith", lostAll.Name)
+	var told []string
+	outcomes := []lab.Outcome{}
+	for _, arm := range f.Arms {
+		spared, needing := resultOf(f, arm.Name, lostSpared.Name), resultOf(f, arm.Name, lostNeeded.Name)
+		if arm.Name == "monolith" || spared == nil || needing == nil {
+			continue
+		}
+		told = append(told, fmt.Sprintf("with %s killed, what needs it loses %s, all else %s", victim(arm), amount(needing), amount(spared)))
+		outcomes = append(outcomes, sparing(spared))
+	}
+	if whole == nil || len(told) == 0 {
+		return blastShown(f, undecided(f, "not both the monolith's and a split's runs count"))
+	}
+	outcomes = append(outcomes, losesAll(f))
+	verdict := fmt.Sprintf("The monolith killed, each endpoint loses %s of ten seconds", amount(whole))
+	for _, t := range told {
+		verdict += "; " + t
+	}
+	return blastShown(f, lab.Conclusion{Outcome: together(outcomes), Verdict: foreword(f) + verdict + fmt.Sprintf(" (medians, n = %d).", whole.N)})
+}
+
+// sparing judges whether what needs nothing of the victim goes on.
+func sparing(spared *lab.Result) lab.Outcome {
+	switch {
+	case spared.CIHigh <= sparedLoss:
+		return lab.Supported
+	case spared.CILow > sparedLoss:
+		return lab.Refuted
+	}
+	return lab.Undecided
+}
+
+// losesAll judges whether the monolith loses all endpoints.
+func losesAll(f *lab.Findings) lab.Outcome {
+	var outcomes []lab.Outcome
+	for _, e := range watched {
+		lost := resultOf(f, "monolith", lostOf(e).Name)
+		switch {
+		case lost == nil:
+			outcomes = append(outcomes, lab.Undecided)
+		case lost.CILow > sparedLoss:
+			outcomes = append(outcomes, lab.Supported)
+		case lost.CIHigh <= sparedLoss:
+			outcomes = append(outcomes, lab.Refuted)
+		default:
+			outcomes = append(outcomes, lab.Undecided)
+		}
+	}
+	return together(outcomes)
+}
+
+// blastShown adds what is shown and to be borne in mind, however the hypothesis fared.
+func blastShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
+	c.Tables, c.Figures = []lab.Table{blastTable(f)}, blastFigures(f)
+	c.Remarks = append(c.Remarks,
+		"A second is lost if all requests that were to be sent in it failed, or were not answered well within a second; half of them failed for two seconds are a second, too. "+
+			"Divided by ten it is the share of requests that failed in the ten seconds after the kill.",
+		"What died is started again after a pause of 0.1 s by the program that runs the topology; how soon it is back is that pause, the start itself and the time until "+
+			"callers find it again. An installation that reschedules a container takes longer.",
+		"Approved counts orders that were approved within a second of the moment at which they were to be placed. Those that come later are late, not lost: all orders are "+
+			"held against the invariants after each run, the acknowledged and the doubtful.",
+		"A page is answered without the parts whose module is away; the whole page is one with nothing missing.",
+		"Each endpoint is asked at its own instants over connections that are kept. A connection that the dead process had is made anew once, as browsers do.")
+	return c
+}
+
+// blastTable tells what each endpoint lost.
+func blastTable(f *lab.Findings) lab.Table {
+	t := lab.Table{
+		Title: "Lost of the ten seconds after the kill, in seconds", Columns: []string{"endpoint"},
+		Note: "Median of the runs with its 95 % interval. * the endpoint needs what was killed.",
+	}
+	for _, arm := range f.Arms {
+		t.Columns = append(t.Columns, arm.Label)
+	}
+	for _, e := range watched {
+		row := []string{e.name}
+		for _, arm := range f.Arms {
+			cell := amount(resultOf(f, arm.Name, lostOf(e).Name))
+			if e.needsVictim(arm) {
+				cell += " *"
+			}
+			row = append(row, cell)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	for _, m := range []lab.Metric{readyAfter, backAfter} {
+		row := []string{m.Label}
+		for _, arm := range f.Arms {
+			row = append(row, amount(resultOf(f, arm.Name, m.Name)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// blastFigures show goodput around the kill: one figure for each arm, with a curve for each endpoint, all runs together.
+func blastFigures(f *lab.Findings) []lab.Figure {
+	var figures []lab.Figure
+	for _, arm := range f.Arms {
+		figure := lab.Figure{
+			Title: "Goodput: " + arm.Label, XLabel: "seconds after the kill", YLabel: "share answered well within a second",
+			Lines: []lab.Line{{Label: "kill", At: 0, Vertical: true}},
+		}
+		for _, e := range watched {
+			if points := shareAround(f.Records[arm.Name], e.name); len(points) > 0 {
+				figure.Curves = append(figure.Curves, lab.Curve{Label: e.name, Points: points})
+			}
+		}
+		if len(figure.Curves) > 0 {
+			figures = append(figures, figure)
+		}
+	}
+	return figures
+}
+
+// shareAround is the share of an endpoint's requests that were answered well, by quarters of a second around the kill, with its 95 % interval.
+func shareAround(runs []lab.Record, endpoint string) (points []lab.Interval) {
+	const width = 0.25
+	made, good := map[int]float64{}, map[int]float64{}
+	for _, run := range runs {
+		for kind, sums := range map[string]map[int]float64{"made/": made, "good/": good} {
+			for _, p := range run.Series[kind+endpoint] {
+				sums[int(math.Floor(p.X/width))] += p.Y * bin.Seconds()
+			}
+		}
+	}
+	quarters := make([]int, 0, len(made))
+	for q, n := range made {
+		if n > 0 {
+			quarters = append(quarters, q)
+		}
+	}
+	slices.Sort(quarters)
+	for _, q := range quarters {
+		low, high := wilson(good[q], made[q])
+		points = append(points, lab.Interval{X: (float64(q) + 0.5) * width, Y: good[q] / made[q], Low: low, High: high})
+	}
+	return points
+}
