@@ -116,9 +116,9 @@ func TestBlocksOfUnequalNumbersAreKeptTogether(t *testing.T) {
 	}
 }
 
-// What the package's comment promises, with fewer simulations; the bounds are some five standard errors below.
+// What the package's comment promises, with fewer simulations; the bounds are some four standard errors below.
 func TestIntervalsCover(t *testing.T) {
-	const simulations = 120
+	const simulations = 60
 	for _, n := range []int{6, 12} {
 		random := rand.New(rand.NewPCG(1, uint64(n)))
 		covered, covers := 0, 0
@@ -132,17 +132,17 @@ func TestIntervalsCover(t *testing.T) {
 			}
 		}
 		t.Logf("n = %d: the ratio's interval covers %.1f %%, the median's %.1f %%", n, 100*float64(covered)/simulations, 100*float64(covers)/simulations)
-		if covered < simulations*88/100 {
+		if covered < simulations*85/100 {
 			t.Errorf("n = %d: the ratio lay in its interval in %d of %d", n, covered, simulations)
 		}
-		if covers < simulations*88/100 {
+		if covers < simulations*85/100 {
 			t.Errorf("n = %d: the median lay in its interval in %d of %d", n, covers, simulations)
 		}
 	}
 }
 
 func TestALieIsRareAndAnEffectIsFound(t *testing.T) {
-	const simulations = 100
+	const simulations = 60
 	random := rand.New(rand.NewPCG(5, 6))
 	lies, found := 0, 0
 	for i := range simulations {
@@ -154,10 +154,10 @@ func TestALieIsRareAndAnEffectIsFound(t *testing.T) {
 			found++
 		}
 	}
-	if lies > 5 {
+	if lies > 3 {
 		t.Errorf("%d of %d comparisons of the same with the same were called different", lies, simulations)
 	}
-	if found < 97 {
+	if found < 58 {
 		t.Errorf("15 %% more under 3 %% of noise was found in %d of %d", found, simulations)
 	}
 }
