@@ -23,7 +23,7 @@ func environment(e lab.Environment) ([]fact, *lab.Table) {
 		add("Cores", count(e.Cores))
 	}
 	if e.Memory > 0 {
-		add("Memory", count(e.Memory)+narrow+"MiB")
+		add("Memory", count(e.Memory)+nbsp+"MiB")
 	}
 	add("System", strings.TrimSpace(e.OS+" "+e.Kernel))
 	add("Distribution", e.Distribution)

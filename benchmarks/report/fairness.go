@@ -101,9 +101,6 @@ func factsOf(f *lab.Findings) map[string][]string {
 			slices.Sort(vs)
 			set(i, name, strings.Join(vs, " | "))
 		}
-		if arm.Topology != "" {
-			set(i, "topology file", arm.Topology)
-		}
 		for key, v := range arm.Config {
 			set(i, "config "+key, plain(v))
 		}

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Signs that keep numbers readable and whole: a narrow space that does not break between thousands and before units, a true minus, a dash of ranges.
+// Signs that keep numbers readable and whole: spaces that do not break, a narrow one between thousands and a full one before units, a true minus, a dash of ranges.
 const (
 	narrow  = "\u202f"
+	nbsp    = "\u00a0"
 	minus   = "−"
 	between = "–"
 	missing = "–"
@@ -100,7 +101,7 @@ func grouped(digits string) string {
 
 // percent writes a share: 0.042 is 4.2 %.
 func percent(share float64) string {
-	return strconv.FormatFloat(100*share, 'f', 1, 64) + narrow + "%"
+	return strconv.FormatFloat(100*share, 'f', 1, 64) + nbsp + "%"
 }
 
 // plural writes a count with its noun: 1 run, 2 runs.
@@ -126,12 +127,12 @@ func unit(u string) string {
 func lasted(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
-		return strconv.Itoa(int(d.Round(time.Second).Seconds())) + narrow + "s"
+		return strconv.Itoa(int(d.Round(time.Second).Seconds())) + nbsp + "s"
 	case d < 2*time.Hour:
-		return strconv.Itoa(int(d.Round(time.Minute).Minutes())) + narrow + "min"
+		return strconv.Itoa(int(d.Round(time.Minute).Minutes())) + nbsp + "min"
 	}
 	d = d.Round(time.Minute)
-	return strconv.Itoa(int(d.Hours())) + narrow + "h " + strconv.Itoa(int(d.Minutes())%60) + narrow + "min"
+	return strconv.Itoa(int(d.Hours())) + nbsp + "h " + strconv.Itoa(int(d.Minutes())%60) + nbsp + "min"
 }
 
 // list joins words: a, b and c.

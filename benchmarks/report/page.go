@@ -112,7 +112,7 @@ func machine(e lab.Environment) string {
 		parts = append(parts, plural(e.Cores, "core"))
 	}
 	if e.Memory > 0 {
-		parts = append(parts, number(float64(e.Memory)/1024)+narrow+"GiB")
+		parts = append(parts, number(float64(e.Memory)/1024)+nbsp+"GiB")
 	}
 	for _, s := range []string{e.Distribution, e.Filesystem, e.Go} {
 		if s != "" {
@@ -150,22 +150,17 @@ func made(in Input) string {
 
 // compared says what was compared, in one line.
 func compared(all []*lab.Findings) string {
-	baselines := map[string]bool{}
 	arms, runs := 0, 0
 	for _, f := range all {
-		for i, a := range f.Arms {
-			if i == 0 {
-				baselines[cmp.Or(a.Label, a.Name)] = true
-			} else {
-				arms++
-			}
+		arms += len(f.Arms)
+		for _, a := range f.Arms {
 			runs += len(f.Records[a.Name])
 		}
 	}
 	if runs == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s: %s beside their baselines, from %s that count. All are one build with other settings.",
+	return fmt.Sprintf("The monolith and cuts of it, in %s: %s, %s that count. Every arm is the same build with other settings.",
 		plural(len(all), "experiment"), plural(arms, "arm"), plural(runs, "run"))
 }
 
@@ -211,59 +206,71 @@ func b2i(b bool) int {
 	return 0
 }
 
-// doubts are what was cut short, stood in, was left out, void or failed, and how the machine itself biases.
-func doubts(in Input) []doubt {
-	var list []doubt
-	counted, void, failed, unsteady, judged := 0, 0, 0, 0, 0
-	standIns, left := map[string]bool{}, []string{}
-	broken := map[string]int{}
-	for _, f := range in.Findings {
-		void, failed = void+len(f.Void), failed+len(f.Failed)
+// tally is what is counted over all findings.
+type tally struct {
+	counted, void, failed int
+	judged, unsteady      int
+	broken                map[string]int // runs by invariant
+	standIns, left        []string
+}
+
+func tallied(all []*lab.Findings) tally {
+	t := tally{broken: map[string]int{}}
+	for _, f := range all {
+		t.void, t.failed = t.void+len(f.Void), t.failed+len(f.Failed)
 		for _, arm := range f.Arms {
-			counted += len(f.Records[arm.Name])
+			t.counted += len(f.Records[arm.Name])
 			if arm.Kfake {
-				standIns[f.Experiment.ID+" "+arm.Name] = true
+				t.standIns = append(t.standIns, f.Experiment.ID+" "+arm.Name)
 			}
 			for _, r := range f.Records[arm.Name] {
 				if r.Steadiness != nil {
-					judged++
-					unsteady += b2i(!r.Steadiness.Steady)
+					t.judged++
+					t.unsteady += b2i(!r.Steadiness.Steady)
 				}
-				violated(r, broken)
+				violated(r, t.broken)
 			}
 		}
 		for _, r := range slices.Concat(f.Void, f.Failed) {
-			violated(r, broken)
+			violated(r, t.broken)
 		}
 		for _, note := range f.Notes {
-			left = append(left, f.Experiment.ID+": "+note)
+			t.left = append(t.left, f.Experiment.ID+": "+note)
 		}
 	}
-	runs := plural(counted, "run") + " count; " + count(void) + " void, " + count(failed) + " failed."
-	if void+failed > 0 {
-		runs += " Each is listed in its experiment with the reason."
+	return t
+}
+
+// doubts are what was cut short, stood in, was left out, void or failed, and how the machine itself biases.
+func doubts(in Input) []doubt {
+	t := tallied(in.Findings)
+	runs := plural(t.counted, "run") + " count; " + count(t.void) + " void, " + count(t.failed) + " failed."
+	if t.void+t.failed > 0 {
+		runs += " Each of these is listed in its experiment with the reason."
 	}
-	list = append(list, doubt{"Runs", runs, failed > 0})
-	if len(broken) == 0 {
-		list = append(list, doubt{"Correctness", "No run that was checked broke an invariant.", false})
-	} else {
-		var told []string
-		for _, id := range slices.Sorted(maps.Keys(broken)) {
-			told = append(told, id+" in "+plural(broken[id], "run"))
-		}
-		list = append(list, doubt{"Correctness", "Invariants were broken: " + strings.Join(told, ", ") + ". A fast wrong system scores nothing; see the runs that count for nothing.", true})
-	}
-	if len(standIns) > 0 {
-		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(slices.Sorted(maps.Keys(standIns)), ", ") +
+	list := []doubt{{"Runs", runs, t.failed > 0}, correctness(t)}
+	if len(t.standIns) > 0 {
+		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(t.standIns, ", ") +
 			". It keeps nothing on disk and replicates nothing: figures of the broker are not Kafka’s.", true})
 	}
-	if len(left) > 0 {
-		list = append(list, doubt{"Left out or replaced", strings.Join(left, "; ") + ".", false})
+	if len(t.left) > 0 {
+		list = append(list, doubt{"Left out or replaced", strings.Join(t.left, "; ") + ".", false})
 	}
-	if judged > 0 {
-		list = append(list, doubt{"Steadiness", steadiness(unsteady, judged), false})
+	if t.judged > 0 {
+		list = append(list, doubt{"Steadiness", steadiness(t), false})
 	}
 	return append(list, doubt{"The machine biases", bias(in.Environment.Cores), false})
+}
+
+func correctness(t tally) doubt {
+	if len(t.broken) == 0 {
+		return doubt{"Correctness", "No run that was checked broke an invariant.", false}
+	}
+	var told []string
+	for _, id := range slices.Sorted(maps.Keys(t.broken)) {
+		told = append(told, id+" in "+plural(t.broken[id], "run"))
+	}
+	return doubt{"Correctness", "Invariants were broken: " + strings.Join(told, ", ") + ". A fast wrong system scores nothing; see the runs that count for nothing.", true}
 }
 
 func violated(r lab.Record, broken map[string]int) {
@@ -274,11 +281,11 @@ func violated(r lab.Record, broken map[string]int) {
 	}
 }
 
-func steadiness(unsteady, judged int) string {
-	if unsteady == 0 {
-		return "All " + count(judged) + " runs that were judged came to a steady state."
+func steadiness(t tally) string {
+	if t.unsteady == 0 {
+		return "All " + count(t.judged) + " runs that were judged came to a steady state."
 	}
-	return count(unsteady) + " of " + count(judged) + " runs that were judged came to no steady state; the arms’ tables tell which."
+	return count(t.unsteady) + " of " + count(t.judged) + " runs that were judged came to no steady state; the arms’ tables tell which."
 }
 
 func bias(cores int) string {

@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/report/chart"
@@ -30,7 +34,7 @@ var pageCSS string
 
 // Write writes the report as one self-contained HTML file.
 func Write(w io.Writer, in Input) error {
-	t, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"key": chart.Key, "series": chart.Series}).ParseFS(templates, "*.tmpl")
+	t, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"key": chart.Key, "series": chart.Series, "numeric": numeric, "at": at, "capital": capital}).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return fmt.Errorf("read the report's templates: %w", err)
 	}
@@ -43,3 +47,30 @@ func Write(w io.Writer, in Input) error {
 }
 
 func escaped(s string) template.HTML { return template.HTML(template.HTMLEscapeString(s)) } //nolint:gosec // it is escaped
+
+// numeric says of each column of a table whether it holds numbers only, which are set to the right.
+func numeric(t lab.Table) []bool {
+	columns := make([]bool, len(t.Columns))
+	for i := range columns {
+		some := false
+		columns[i] = !slices.ContainsFunc(t.Rows, func(row []string) bool {
+			if i >= len(row) || row[i] == "" || row[i] == missing {
+				return false
+			}
+			some = true
+			return !strings.ContainsAny(row[i][:1], "0123456789") && !strings.HasPrefix(row[i], minus)
+		}) && some
+	}
+	return columns
+}
+
+// at is false beyond the end: a row may be longer than the head of its table.
+func at(columns []bool, i int) bool { return i < len(columns) && columns[i] }
+
+// capital begins a text with a capital letter.
+func capital(s string) string {
+	for i, r := range s {
+		return string(unicode.ToUpper(r)) + s[i+utf8.RuneLen(r):]
+	}
+	return s
+}

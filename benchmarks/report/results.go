@@ -95,7 +95,7 @@ func (row *resultRow) fill(f *lab.Findings, m lab.Metric, r lab.Result, series i
 	if r.N > 1 {
 		row.Interval = interval(r.CILow, r.CIHigh, r.Median)
 	} else {
-		row.Interval = "one run: no interval"
+		row.Interval = "one run"
 	}
 	if r.Baseline {
 		row.Word = "baseline"

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"html/template"
 	"maps"
 	"math"
@@ -38,12 +39,23 @@ func overTime(f *lab.Findings) []figure {
 	var figures []figure
 	for _, of := range names {
 		parts := groups[of]
-		slices.Sort(parts)
+		slices.SortFunc(parts, func(a, b string) int { return cmp.Or(order(a)-order(b), strings.Compare(a, b)) })
 		if fig, ok := secondBySecond(f, of, parts); ok && len(figures) < most {
 			figures = append(figures, fig)
 		}
 	}
 	return figures
+}
+
+// order puts percentiles before the maximum, and both before what is neither.
+func order(part string) int {
+	switch {
+	case part == "max":
+		return 1
+	case isPercentile.MatchString(part):
+		return 0
+	}
+	return 2
 }
 
 // track is a series of an arm over its runs: the median of each second, with the range.

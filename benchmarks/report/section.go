@@ -53,12 +53,12 @@ func newSection(f *lab.Findings) section {
 	}
 	spectra, distributions := spectra(f)
 	used := consumptions(f)
-	s.Standard = append(s.Standard, spectra...)
 	for _, fig := range resources(used) {
 		if fig.Panels != nil {
 			s.Standard = append(s.Standard, fig)
 		}
 	}
+	s.Standard = append(s.Standard, spectra...)
 	s.Standard = append(s.Standard, overTime(f)...)
 	for _, t := range []*lab.Table{distributions, everyProcess(used)} {
 		if t != nil {

@@ -119,7 +119,8 @@ func spectra(f *lab.Findings) (figures []figure, table *lab.Table) {
 			continue
 		}
 		table = spectrumRows(table, key, all)
-		if _, kind, _ := strings.Cut(key, "/"); kind == "service" || kind == "lateness" || len(figures) == most {
+		op, kind, _ := strings.Cut(key, "/")
+		if kind == "service" || kind == "lateness" || len(figures) == most || op == "all" && len(figures) > 0 {
 			continue
 		}
 		if fig, ok := spectrum(key, all); ok {
@@ -143,7 +144,7 @@ func spectrum(key string, all []pooled) (figure, bool) {
 		line := chart.Line{Series: p.arm, Label: p.name}
 		end := -math.Log10(1 - furthest(n))
 		for i := range 81 {
-			q := 1 - math.Pow(10, -end*float64(i)/80)
+			q := max(0.05, 1-math.Pow(10, -end*float64(i)/80))
 			line.Points = append(line.Points, chart.Point{X: q, Y: float64(p.h.ValueAtQuantile(100*q)) / 1000})
 			values = append(values, line.Points[i].Y)
 		}
@@ -176,7 +177,7 @@ func spectrum(key string, all []pooled) (figure, bool) {
 	if largest > smallest {
 		says += " to " + count(largest)
 	}
-	says += " by arm. Each curve ends where fewer than three observations lie beyond."
+	says += " by arm. Each curve goes from p5 to where fewer than three observations lie beyond."
 	return figure{Title: title, Says: says, Panels: []panel{{SVG: p.SVG()}}}, true
 }
 

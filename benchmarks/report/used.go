@@ -12,12 +12,15 @@ import (
 	"kerf/benchmarks/usage"
 )
 
-// roles are in the order in which bars are stacked: what is counted first, then what is not.
-var roles = []struct {
+// part is how a role is drawn; a part that is not counted is not the system's.
+type part struct {
 	role    usage.Role
 	series  int
 	counted bool
-}{
+}
+
+// roles are in the order in which bars are stacked: what is counted first, then what is not.
+var roles = []part{
 	{usage.Modules, 1, true}, {usage.Planted, 4, true}, {usage.Broker, 2, true}, {usage.Database, 3, true},
 	{usage.Launcher, 7, false}, {usage.Generator, 5, false}, {usage.Rest, 0, false},
 }
@@ -111,13 +114,7 @@ func (u *used) over(runs float64) {
 }
 
 func place(role usage.Role) int {
-	return slices.IndexFunc(roles, func(r struct {
-		role    usage.Role
-		series  int
-		counted bool
-	}) bool {
-		return r.role == role
-	})
+	return slices.IndexFunc(roles, func(p part) bool { return p.role == role })
 }
 
 // ordersPerSecond is the metric by which CPU is told per order, where an experiment has it.

@@ -1,9 +1,10 @@
 package chart
 
 import (
+	"cmp"
 	"html/template"
 	"math"
-	"sort"
+	"slices"
 )
 
 // Plane is a chart with two axes.
@@ -75,7 +76,14 @@ type plane struct {
 	Plane
 	left, right, top, bottom float64
 	ends                     []lineEnd // labels to be put beside the lines' ends
+	notes                    []note    // labels of rules, to be put over all marks
 	rules                    int       // labelled vertical rules so far
+}
+
+type note struct {
+	anchor string
+	x, y   float64
+	text   string
 }
 
 type lineEnd struct {
@@ -97,6 +105,9 @@ func (p Plane) SVG() template.HTML {
 	d.axes()
 	for _, m := range p.Marks {
 		m.draw(d)
+	}
+	for _, n := range d.notes {
+		d.text("note", n.anchor, n.x, n.y, n.text)
 	}
 	d.labelEnds()
 	return d.end()
@@ -130,7 +141,7 @@ func (d *plane) layout() {
 	}
 }
 
-func (d *plane) yTicks() int { return max(2, int((d.bottom-d.top)/38)) }
+func (d *plane) yTicks() int { return max(2, int((d.bottom-d.top)/32)) }
 
 func (d *plane) x(v float64) float64 { return d.left + d.X.Scale.At(v)*(d.right-d.left) }
 func (d *plane) y(v float64) float64 { return d.bottom - d.Y.Scale.At(v)*(d.bottom-d.top) }
@@ -183,64 +194,65 @@ func (l Line) draw(d *plane) {
 	if l.Thin {
 		class += " thin"
 	}
-	path, last := "", Point{}
-	joined, any := false, false
+	var path trace
+	var last *Point
 	for _, p := range l.Points {
 		if !d.takes(p.X, p.Y) {
-			joined = false
+			path.lift()
 			continue
 		}
-		path += []string{"M", "L"}[b2i(joined)] + n(d.x(p.X)) + " " + n(d.y(p.Y))
-		joined, any, last = true, true, p
+		path.to(d.x(p.X), d.y(p.Y))
+		last = &p
 	}
 	d.group(Series(l.Series), l.Label, func() {
-		d.path(class, path)
+		d.path(class, path.d)
 		for _, p := range l.Marked {
 			if d.takes(p.X, p.Y) {
 				d.path("fill", marker(l.Series, d.x(p.X), d.y(p.Y), 3.4))
 			}
 		}
 	})
-	if any && l.Label != "" {
+	if last != nil && l.Label != "" {
 		d.ends = append(d.ends, lineEnd{d.x(last.X), d.y(last.Y), l.Series, l.Label})
 	}
 }
 
 func (b Band) draw(d *plane) {
-	var there, back []Interval
+	var run []Interval
 	flush := func() {
-		if len(there) > 1 {
-			path := ""
-			for i, v := range there {
-				path += []string{"L", "M"}[b2i(i == 0)] + n(d.x(v.X)) + " " + n(d.y(v.High))
+		if len(run) > 1 {
+			var path trace
+			for _, v := range run {
+				path.to(d.x(v.X), d.y(v.High))
 			}
-			for i := len(back) - 1; i >= 0; i-- {
-				path += "L" + n(d.x(back[i].X)) + " " + n(d.y(back[i].Low))
+			for _, v := range slices.Backward(run) {
+				path.to(d.x(v.X), d.y(v.Low))
 			}
-			d.path("band "+Series(b.Series), path+"Z")
+			d.path("band "+Series(b.Series), path.d+"Z")
 		}
-		there, back = nil, nil
+		run = nil
 	}
 	for _, v := range b.Intervals {
-		if !d.takes(v.X, v.Low) || !d.takes(v.X, v.High) {
+		if d.takes(v.X, v.Low) && d.takes(v.X, v.High) {
+			run = append(run, v)
+		} else {
 			flush()
-			continue
 		}
-		there, back = append(there, v), append(back, v)
 	}
 	flush()
 }
 
 func (m Dots) draw(d *plane) {
-	path, last, any := "", Point{}, false
+	path := ""
+	var last *Point
 	for _, p := range m.Points {
 		if d.takes(p.X, p.Y) {
 			path += marker(m.Series, d.x(p.X), d.y(p.Y), 3)
-			last, any = p, true
+			last = &p
 		}
 	}
 	d.group(Series(m.Series), m.Label, func() { d.path("fill", path) })
-	if any && m.Label != "" {
+	if last != nil && m.Label != "" {
 		d.ends = append(d.ends, lineEnd{d.x(last.X), d.y(last.Y), m.Series, m.Label})
 	}
 }
@@ -262,40 +274,40 @@ func (w Whiskers) draw(d *plane) {
 }
 
 func (r Rule) draw(d *plane) {
-	if r.Vertical {
-		if !d.X.Scale.Takes(r.At) {
-			return
-		}
-		x := d.x(r.At)
-		d.line("rule", x, d.top, x, d.bottom)
-		if r.Label == "" {
-			return
-		}
-		// Each further label stands a line lower, so that two marks close to each other can both be read.
-		y := d.top + 10 + float64(d.rules%8)*lineHeight
-		d.rules++
-		if room := d.right - x - 4; room > width(r.Label) || room > x-d.left {
-			d.text("note", "start", x+4, y, short(r.Label, room))
-		} else {
-			d.text("note", "end", x-4, y, short(r.Label, x-d.left-4))
-		}
-		return
-	}
-	if d.Y.Scale.Takes(r.At) {
+	switch {
+	case r.Vertical && d.X.Scale.Takes(r.At):
+		r.vertical(d)
+	case !r.Vertical && d.Y.Scale.Takes(r.At):
 		y := d.y(r.At)
 		d.line("rule", d.left, y, d.right, y)
 		at := y - 4
 		if at < d.top+9 {
 			at = y + 12
 		}
-		d.text("note", "start", d.left+4, at, short(r.Label, d.right-d.left-4))
+		d.notes = append(d.notes, note{"start", d.left + 4, at, short(r.Label, d.right-d.left-4)})
+	}
+}
+
+func (r Rule) vertical(d *plane) {
+	x := d.x(r.At)
+	d.line("rule", x, d.top, x, d.bottom)
+	if r.Label == "" {
+		return
+	}
+	// Each further label stands a line lower, so that two marks close to each other can both be read.
+	y := d.top + 10 + float64(d.rules%8)*lineHeight
+	d.rules++
+	if room := d.right - x - 4; room > width(r.Label) || room > x-d.left {
+		d.notes = append(d.notes, note{"start", x + 4, y, short(r.Label, room)})
+	} else {
+		d.notes = append(d.notes, note{"end", x - 4, y, short(r.Label, x-d.left-4)})
 	}
 }
 
 // labelEnds puts the lines' labels in a column to the right, in the order of their ends, none over another, each led to by a thin line.
 func (d *plane) labelEnds() {
 	ends := d.ends
-	sort.SliceStable(ends, func(i, j int) bool { return ends[i].y < ends[j].y })
+	slices.SortStableFunc(ends, func(a, b lineEnd) int { return cmp.Compare(a.y, b.y) })
 	at := make([]float64, len(ends))
 	for i, e := range ends {
 		at[i] = e.y

@@ -3,6 +3,7 @@ package chart
 import (
 	"html/template"
 	"math"
+	"slices"
 )
 
 // rowHead is the room for a row's name, at most.
@@ -249,21 +250,33 @@ func (f Forest) cell(title string) *canvas {
 	return c
 }
 
-// Axis is the head of the forest's column: its ticks.
+// Axis is the head of the forest's column: its ticks, the more telling ones first where there is not room for all.
 func (f Forest) Axis() template.HTML {
 	c := picture("scale of the ratios, logarithmic", "", forestWidth, forestHeight, " forest")
-	free := math.Inf(-1)
-	ticks := f.Scale.Ticks(4)
-	for _, t := range ticks {
-		x := f.x(t.Value)
-		c.line("axis", x, forestHeight-4, x, forestHeight)
-		w := width(t.Label + "×")
-		// 1 is the one that must be there.
-		if near := math.Abs(x-f.x(1)) < w+6 && t.Value != 1; t.Label == "" || near || x-w/2 < free+5 || x-w/2 < 0 || x+w/2 > forestWidth {
+	type taken struct{ from, to float64 }
+	var labels []taken
+	for _, v := range []float64{1, 10, 0.1, 100, 0.01, 1000, 0.001, 1e4, 1e5, 2, 0.5, 5, 0.2, 1.5, 0.8, 1.25, 0.9, 1.1, 3, 20, 50, 7, 0.3} {
+		if v < f.Scale.Min || v > f.Scale.Max {
 			continue
 		}
-		c.text("tick", "middle", x, 11, t.Label+"×")
-		free = x + w/2
+		x, text := f.x(v), label(v, max(0, decimals(v)))+"×"
+		w := width(text)*0.9/2 + 3
+		if x-w < 0 || x+w > forestWidth || slices.ContainsFunc(labels, func(t taken) bool { return x+w > t.from && x-w < t.to }) {
+			continue
+		}
+		labels = append(labels, taken{x - w, x + w})
+		c.line("axis", x, forestHeight-4, x, forestHeight)
+		c.text("tick", "middle", x, 11, text)
 	}
 	return c.end()
+}
+
+// decimals is how many a value needs, at most three.
+func decimals(v float64) int {
+	for d := range 3 {
+		if scaled := v * math.Pow(10, float64(d)); math.Abs(scaled-math.Round(scaled)) < 1e-9 {
+			return d
+		}
+	}
+	return 3
 }

@@ -80,11 +80,11 @@ func Series(i int) string { return "s" + strconv.Itoa(((i%8)+8)%8) }
 // marker is the path of a series' marker, about 2r wide.
 func marker(series int, x, y, r float64) string {
 	polygon := func(offsets ...float64) string {
-		var b strings.Builder
+		var t trace
 		for i := 0; i < len(offsets); i += 2 {
-			b.WriteString([]string{"L", "M"}[b2i(i == 0)] + n(x+offsets[i]*r) + " " + n(y+offsets[i+1]*r))
+			t.to(x+offsets[i]*r, y+offsets[i+1]*r)
 		}
-		return b.String() + "Z"
+		return t.d + "Z"
 	}
 	switch ((series % 6) + 6) % 6 {
 	case 1:
@@ -108,12 +108,22 @@ func Key(series int) template.HTML {
 		marker(series, 6, 6, 4.2) + `"/></svg>`) //nolint:gosec // numbers only
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+// trace is the path of a polyline that may have gaps.
+type trace struct {
+	d      string
+	joined bool
 }
+
+func (t *trace) to(x, y float64) {
+	command := "M"
+	if t.joined {
+		command = "L"
+	}
+	t.d += command + n(x) + " " + n(y)
+	t.joined = true
+}
+
+func (t *trace) lift() { t.joined = false }
 
 // n writes a coordinate: a tenth of a unit is finer than any eye.
 func n(v float64) string {
@@ -154,14 +164,20 @@ func width(s string) float64 {
 	return total * textSize
 }
 
-// short cuts a text to a width, with an ellipsis.
+// short cuts a text to a width, with an ellipsis near its end: names of arms often differ in their last letters.
 func short(s string, room float64) string {
 	if width(s) <= room {
 		return s
 	}
 	runes := []rune(s)
-	for len(runes) > 1 && width(string(runes)+"…") > room {
-		runes = runes[:len(runes)-1]
+	tail := min(len(runes)/3, 7)
+	end := string(runes[len(runes)-tail:])
+	if width(end) > room/2 {
+		end = ""
 	}
-	return strings.TrimRight(string(runes), " -,") + "…"
+	head := runes[:len(runes)-tail]
+	for len(head) > 1 && width(string(head)+"…"+end) > room {
+		head = head[:len(head)-1]
+	}
+	return strings.TrimRight(string(head), " -,") + "…" + end
 }

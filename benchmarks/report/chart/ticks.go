@@ -34,7 +34,7 @@ func (s Scale) Ticks(wanted int) []Tick {
 func (s Scale) logTicks(wanted int) []Tick {
 	decades := math.Log10(s.Max / s.Min)
 	labelled := map[int]bool{1: true}
-	if decades*3 <= float64(wanted)+1.5 {
+	if decades*3 <= float64(wanted)+3 {
 		labelled[2], labelled[5] = true, true
 	}
 	if decades < 0.7 {
