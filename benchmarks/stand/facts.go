@@ -83,7 +83,7 @@ func (sh *sheet) read() error {
 	return nil
 }
 
-// each notes a fact of each process: once if it is the same for all. An empty one is none.
+// each notes a fact of each process that has it (it is not empty): once if it is the same for all of them.
 func (sh *sheet) each(fact string, of func(status.Process, config.Config) string) {
 	values := map[string]string{}
 	for _, p := range sh.now.Processes {
@@ -92,7 +92,7 @@ func (sh *sheet) each(fact string, of func(status.Process, config.Config) string
 		}
 	}
 	all := slices.Compact(slices.Sorted(maps.Values(values)))
-	if len(all) == 1 && len(values) == len(sh.now.Processes) {
+	if len(all) == 1 {
 		sh.facts[fact] = all[0]
 		return
 	}

@@ -29,6 +29,9 @@ func overlay(file string, over map[string]any, dir string) (path string, err err
 	root := document.Content[0]
 	keys := slices.Sorted(maps.Keys(over))
 	config := section(root, "config")
+	if config == nil {
+		return file, nil
+	}
 	for _, key := range keys {
 		if err := set(config, key, over[key]); err != nil {
 			return "", err
@@ -56,8 +59,11 @@ func lay(process *yaml.Node, keys []string, over map[string]any) error {
 	if process.Kind != yaml.MappingNode {
 		return nil
 	}
-	own := find(process, "config")
-	if own == nil || own.Kind != yaml.MappingNode {
+	if find(process, "config") == nil {
+		return nil
+	}
+	own := section(process, "config")
+	if own == nil {
 		return nil
 	}
 	for _, key := range keys {
@@ -89,15 +95,20 @@ func find(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// section gives the mapping below a key, which is made if it is not there.
+// section gives the mapping below a key, which is made if it is not there; nil if something else is there.
 func section(root *yaml.Node, key string) *yaml.Node {
-	if value := find(root, key); value != nil {
-		if value.Kind != yaml.MappingNode {
-			*value = yaml.Node{Kind: yaml.MappingNode}
-		}
-		return value
+	value := find(root, key)
+	switch {
+	case value == nil:
+		value = &yaml.Node{Kind: yaml.MappingNode}
+		root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
+	case value.Kind == yaml.AliasNode: // what is laid over this is not meant for whoever else refers to it
+		*value = yaml.Node{Kind: value.Alias.Kind, Tag: value.Alias.Tag, Content: slices.Clone(value.Alias.Content)}
+	case value.Tag == "!!null":
+		*value = yaml.Node{Kind: yaml.MappingNode}
 	}
-	value := &yaml.Node{Kind: yaml.MappingNode}
-	root.Content = append(root.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, value)
+	if value.Kind != yaml.MappingNode {
+		return nil
+	}
 	return value
 }

@@ -242,6 +242,17 @@ func TestLabAServerThatIsMissingIsNamed(t *testing.T) {
 	}
 }
 
+func TestLabServersMayStandAlone(t *testing.T) {
+	s := start(t, stand.Config{Topology: topology(t, "servers: [kfake]\n")})
+	groups, err := s.Groups()
+	if err != nil || len(groups) != 3 || groups[0].Role != usage.Broker {
+		t.Errorf("%+v, %v", groups, err)
+	}
+	if s.URL() != "" {
+		t.Errorf("it serves the public at %s", s.URL())
+	}
+}
+
 func TestLabAStartThatIsCutShortLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")
@@ -312,7 +323,7 @@ func TestLabTheServersOfAnInstallationAreWatchedAndEnd(t *testing.T) {
 // answers asks the public API something.
 func answers(t *testing.T, url string) error {
 	t.Helper()
-	client := http.Client{Timeout: 2 * time.Second}
+	client := http.Client{Timeout: time.Second}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/clock", http.NoBody)
 	if err != nil {
 		t.Fatal(err)

@@ -69,11 +69,10 @@ func TestChildrenThatComeAndGoAreCounted(t *testing.T) {
 	before := c.do("spawn 30ms")
 	w := begin(t, usage.Group{Name: "postgres", Role: usage.Database, PID: c.pid(), Children: true})
 
-	var after time.Duration
 	for range 4 {
-		after = c.do("spawn 30ms")
+		c.do("spawn 30ms")
 	}
-	after = c.do("burn 30ms")
+	after := c.do("burn 30ms")
 
 	// What children that have ended used is known to two ticks of 10 ms.
 	near(t, "CPU", end(t, w).CPU[usage.Database], after-before, 22*time.Millisecond)
