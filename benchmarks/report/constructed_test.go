@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -173,47 +172,80 @@ func arm(name, label string) lab.Arm {
 
 // inventReport is a whole report of a quick profile.
 func inventReport() Input {
-	split := []lab.Arm{arm("monolith", "monolith: one process, events in memory, SQLite"), arm("split-kafka", "one process per module, Apache Kafka, SQLite"),
-		arm("split-kafka-pg", "one process per module, Apache Kafka, PostgreSQL")}
-	usual := []lab.Metric{total, modules, placed50, placed99, approved, pss, rate, failed}
-	null := invent(lab.Experiment{ID: "E0", Title: "null", Question: "Does the method lie?", Metrics: []lab.Metric{total, placed50, rate},
-		Hypothesis: "Of 20 random splits of twelve equal runs at most one is told apart; a planted burn of 15 % CPU is found."}, lab.Profile{Name: "quick", Runs: 12, Warmup: 5 * time.Second, Window: 10 * time.Second},
-		[]lab.Arm{arm("monolith", "monolith"), {Name: "burn", Label: "the same, with 15 % of its CPU burned beside it", Topology: "deploy/topologies/monolith.yaml", Parameters: map[string]any{"burn": 0.15}}}, 1)
-	null.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "The method does not lie here: 0 of 20 random splits were told apart, and the planted burn of 15 % was found as 1.16× (1.13 to 1.19).",
-		Tables: []lab.Table{{Title: "Twenty splits of twelve equal runs", Columns: []string{"split", "ratio", "95 % interval", "told apart"}, Rows: [][]string{{"1", "1.00×", "0.98–1.03", "no"}, {"2", "0.99×", "0.97–1.02", "no"}}}}}
-	tax := invent(lab.Experiment{ID: "E1", Title: "tax", Question: "What does cutting the monolith into one process per module cost?", Metrics: usual,
-		Hypothesis: "2–5× CPU per order, 2–6× p50.", Published: []lab.Finding{
-			{Source: "T2-Project", Found: "134 → 781 ms and 4.6× energy per order"},
-			{Source: "Service Weaver (paper)", Found: "split : joined 7.0× median latency, 3.1× cores"},
-			{Source: "Ueda et al. 2016", Found: "−70 … −79 % throughput"}}}, lab.Quick, split, 2)
-	tax.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "Cut into nine processes on Apache Kafka an order needs 3.10× (2.98 to 3.21) the CPU and 2.72× (2.6 to 2.8) the p50 of the monolith; on PostgreSQL 3.90× (3.7 to 4.1).",
-		Remarks: []string{"Apache Kafka’s own CPU is a sixth of the split’s; at rest it uses 12 ms/s.", "Lateness stayed under 0.4 ms at p99 in all runs."}}
-	void := inventRun(rand.New(rand.NewPCG(9, 9)), tax.Experiment, split[1], shapes["split-kafka"], 4, 1)
-	void.Void = "lateness p99 of 5.1 ms is over 2 ms"
-	tax.Void = append(tax.Void, void)
-	tax.Records["split-kafka"][2].Errors = map[string]int64{"place: 503": 4, "place: deadline": 1}
-	var all []*lab.Findings
-	all = append(all, null, tax)
-	ladder := make([]lab.Arm, 0, 4)
-	for i, name := range []string{"monolith", "two", "five", "nine"} {
-		ladder = append(ladder, arm(name, fmt.Sprintf("%d of nine modules outside", i*3)))
+	findings := []*lab.Findings{inventNull(), inventTax(), inventOther(2, "ladder")}
+	for i, title := range []string{"knee", "bus", "consistency window", "protocol", "format"} {
+		findings = append(findings, inventOther(i+3, title))
 	}
-	for i, title := range []string{"ladder", "knee", "bus", "consistency window", "protocol", "format"} {
-		arms := [][]lab.Arm{ladder, split[:2], split, split[:2], ladder, ladder}[i]
-		f := invent(lab.Experiment{ID: fmt.Sprintf("E%d", i+2), Title: title, Question: "What does " + title + " change, and from which point on?",
-			Hypothesis: "CPU grows with cut calls and events per order, not with the number of services.", Metrics: usual[:6], Published: []lab.Finding{{Source: "Zhao 2025", Found: "+13 % J, +14 % ms fine versus coarse"}}}, lab.Quick, arms, uint64(i+3))
-		f.Conclusion = lab.Conclusion{Outcome: []lab.Outcome{lab.Partly, lab.Refuted, lab.Supported, lab.Undecided, lab.Supported, lab.Partly}[i],
-			Verdict: "CPU per order grows by 2.10 ms (1.9 to 2.3) for each cut call; the number of processes explains less."}
-		if title == "knee" {
-			f.Conclusion.Figures = []lab.Figure{inventKnee()}
-		}
-		all = append(all, f)
-	}
-	blast := invent(lab.Experiment{ID: "E9", Title: "blast radius", Question: "What still works while one process is down?", Hypothesis: "The monolith loses everything.", Metrics: []lab.Metric{goodput, failed}}, lab.Quick, split, 20)
-	blast.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "While tracking was down, 96 % (94 to 98) of all other requests were answered; the monolith answered none for 1.40 s (1.3 to 1.5)."}
-	blast.Notes = []string{"RabbitMQ is not installed here: its arm is left out"}
-	return Input{Findings: append(all, blast), Command: "go run ./benchmarks run all -quick -seed 7 -out results/quick", Environment: inventEnvironment(),
+	return inventInput(append(findings, inventBlast())...)
+}
+
+// inventFew is a report of four of the experiments.
+func inventFew() Input {
+	return inventInput(inventNull(), inventTax(), inventOther(3, "knee"), inventBlast())
+}
+
+func inventInput(findings ...*lab.Findings) Input {
+	return Input{Findings: findings, Command: "go run ./benchmarks run all -quick -seed 7 -out results/quick", Environment: inventEnvironment(),
 		Micro: []string{"goos: linux", "BenchmarkSeam/local-2    12345678     96.2 ns/op     0 B/op", "BenchmarkSeam/grpc-2        8123   142101 ns/op  9211 B/op"}}
+}
+
+func splits() []lab.Arm {
+	return []lab.Arm{arm("monolith", "monolith: one process, events in memory, SQLite"), arm("split-kafka", "one process per module, Apache Kafka, SQLite"),
+		arm("split-kafka-pg", "one process per module, Apache Kafka, PostgreSQL")}
+}
+
+func rungs() []lab.Arm {
+	var arms []lab.Arm
+	for i, name := range []string{"monolith", "two", "five", "nine"} {
+		arms = append(arms, arm(name, plural(3*i, "module")+" of nine outside"))
+	}
+	return arms
+}
+
+func inventNull() *lab.Findings {
+	p := lab.Quick
+	p.Runs = 12
+	f := invent(lab.Experiment{ID: "E0", Title: "null", Question: "Does the method lie?", Metrics: []lab.Metric{total, placed50, rate},
+		Hypothesis: "Of 20 random splits of twelve equal runs at most one is told apart; a planted burn of 15 % CPU is found."}, p,
+		[]lab.Arm{arm("monolith", "monolith"), {Name: "burn", Label: "the same, with 15 % of its CPU burned beside it", Topology: "deploy/topologies/monolith.yaml", Parameters: map[string]any{"burn": 0.15}}}, 1)
+	f.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "The method does not lie here: 0 of 20 random splits were told apart, and the planted burn of 15 % was found as 1.16× (1.13 to 1.19).",
+		Tables: []lab.Table{{Title: "Twenty splits of twelve equal runs", Columns: []string{"split", "ratio", "95 % interval", "told apart"}, Rows: [][]string{{"1", "1.00×", "0.98–1.03", "no"}, {"2", "0.99×", "0.97–1.02", "no"}}}}}
+	return f
+}
+
+func inventTax() *lab.Findings {
+	f := invent(lab.Experiment{ID: "E1", Title: "tax", Question: "What does cutting the monolith into one process per module cost?",
+		Metrics: []lab.Metric{total, modules, placed50, placed99, approved, pss, rate, failed}, Hypothesis: "2–5× CPU per order, 2–6× p50.",
+		Published: []lab.Finding{{Source: "T2-Project", Found: "134 → 781 ms and 4.6× energy per order"},
+			{Source: "Service Weaver (paper)", Found: "split : joined 7.0× median latency, 3.1× cores"}, {Source: "Ueda et al. 2016", Found: "−70 … −79 % throughput"}}}, lab.Quick, splits(), 2)
+	f.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "Cut into nine processes on Apache Kafka an order needs 3.10× (2.98 to 3.21) the CPU and 2.72× (2.6 to 2.8) the p50 of the monolith; on PostgreSQL 3.90× (3.7 to 4.1).",
+		Remarks: []string{"Apache Kafka’s own CPU is a sixth of the split’s; at rest it uses 12 ms/s.", "Lateness stayed under 0.4 ms at p99 in all runs."}}
+	void := inventRun(rand.New(rand.NewPCG(9, 9)), f.Experiment, f.Arms[1], shapes["split-kafka"], 4, 1)
+	void.Void = "lateness p99 of 5.1 ms is over 2 ms"
+	f.Void = append(f.Void, void)
+	f.Records["split-kafka"][2].Errors = map[string]int64{"place: 503": 4, "place: deadline": 1}
+	return f
+}
+
+func inventOther(id int, title string) *lab.Findings {
+	arms := [][]lab.Arm{splits()[:2], splits(), rungs()}[id%3]
+	f := invent(lab.Experiment{ID: fmt.Sprintf("E%d", id), Title: title, Question: "What does " + title + " change, and from which point on?",
+		Hypothesis: "CPU grows with cut calls and events per order, not with the number of services.", Metrics: []lab.Metric{total, modules, placed50, placed99, approved, pss},
+		Published: []lab.Finding{{Source: "Zhao 2025", Found: "+13 % J, +14 % ms fine versus coarse"}}}, lab.Quick, arms, uint64(id))
+	f.Conclusion = lab.Conclusion{Outcome: []lab.Outcome{lab.Partly, lab.Refuted, lab.Supported, lab.Undecided}[id%4],
+		Verdict: "CPU per order grows by 2.10 ms (1.9 to 2.3) for each cut call; the number of processes explains less."}
+	if title == "knee" {
+		f.Conclusion.Figures = []lab.Figure{inventKnee()}
+	}
+	return f
+}
+
+func inventBlast() *lab.Findings {
+	f := invent(lab.Experiment{ID: "E9", Title: "blast radius", Question: "What still works while one process is down?", Hypothesis: "The monolith loses everything.",
+		Metrics: []lab.Metric{goodput, failed}}, lab.Quick, splits(), 20)
+	f.Conclusion = lab.Conclusion{Outcome: lab.Supported, Verdict: "While tracking was down, 96 % (94 to 98) of all other requests were answered; the monolith answered none for 1.40 s (1.3 to 1.5)."}
+	f.Notes = []string{"RabbitMQ is not installed here: its arm is left out"}
+	return f
 }
 
 func inventKnee() lab.Figure {
@@ -269,23 +301,4 @@ func odd() []*lab.Findings {
 	evil.Failed = []lab.Record{{Experiment: "X4", Arm: hostile, Failed: hostile, Violations: map[string]int{"I3": 2}, Told: []string{hostile}}}
 	empty := &lab.Findings{Experiment: lab.Experiment{ID: "X5", Title: "nothing", Question: "What if nothing was measured?", Metrics: usual}, Arms: []lab.Arm{arm("monolith", "monolith")}, Incomplete: true}
 	return []*lab.Findings{single, twelve, huge, evil, empty}
-}
-
-// ofResults gives the numbers of runs of all results.
-func ofResults(in Input) (ns []int) {
-	for _, f := range in.Findings {
-		for _, r := range f.Results {
-			ns = append(ns, r.N)
-		}
-	}
-	return ns
-}
-
-// text is for messages of failed tests.
-func text(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(b)
 }

@@ -20,11 +20,11 @@ func TestTicksAreRoundAndInOrder(t *testing.T) {
 		want  string
 	}{
 		{"from zero", Linear(0, 47), "0 10 20 30 40 50"},
-		{"small", Linear(0, 0.042), "0.00 0.01 0.02 0.03 0.04 0.05"},
+		{"small", Linear(0, 0.042), "0 0.01 0.02 0.03 0.04 0.05"},
 		{"negative", Linear(-3, 4), "−4 −2 0 2 4"},
 		{"thousands", Linear(0, 40000), "0 10k 20k 30k 40k"},
 		{"one value", Linear(8), "0 2 4 6 8 10"},
-		{"none", Linear(), "0.0 0.2 0.4 0.6 0.8 1.0"},
+		{"none", Linear(), "0 0.2 0.4 0.6 0.8 1.0"},
 		{"not a number", Linear(math.NaN(), math.Inf(1), 0, 10), "0 2 4 6 8 10"},
 		{"one decade", Log(1, 10), "1 2 5 10"},
 		{"under one", Log(0.2, 3), "0.2 0.5 1 2 5"},

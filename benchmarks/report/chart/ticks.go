@@ -83,8 +83,8 @@ func label(v float64, decimals int) string {
 		v = math.Round(v*1e6) / 1e6
 	}
 	s := strconv.FormatFloat(v, 'f', decimals, 64)
-	if s == "-0" {
-		s = "0"
+	if strings.Trim(s, "-0.") == "" {
+		return "0"
 	}
 	return strings.Replace(s, "-", "−", 1) + suffix
 }
