@@ -20,9 +20,9 @@ const (
 )
 
 // Quiet waits until no saga is open, no event unsettled, nobody's money in an open operation and nobody still to be told, or until ctx ends: then
-// the error says what is still under way.
+// the error says what is still under way. It has to be quiet twice with nothing happening between, because books are read module by module.
 func (t *Town) Quiet(ctx context.Context) error {
-	for {
+	for before := int64(-1); ; {
 		books, err := rules.ReadBooks(ctx, t.staff)
 		if err != nil {
 			return err
@@ -31,8 +31,13 @@ func (t *Town) Quiet(ctx context.Context) error {
 		if n := books.Audits["notifications"].Counters["notifications_pending"]; n > 0 {
 			left = append(left, fmt.Sprintf("notifications: %d are still to be sent", n))
 		}
-		if len(left) == 0 {
+		switch now := books.Written(); {
+		case len(left) > 0:
+			before = -1
+		case before == now:
 			return nil
+		default:
+			before = now
 		}
 		timer := time.NewTimer(quietPoll)
 		select {
@@ -76,17 +81,9 @@ func (t *Town) Check(ctx context.Context) (violations map[string]int, told []str
 	}
 	found.Books(rules.Run{
 		Before: t.before, After: after, Currency: currency, Held: rest.held, Kept: rest.kept,
-		Foreign: foreign > 0 || written(after) != rest.written,
+		Foreign: foreign > 0 || after.Written() != rest.written,
 	})
 	return found.Violations(), found.Told(), nil
-}
-
-// written is how many events there are in all.
-func written(books rules.Books) (n int64) {
-	for _, a := range books.Audits {
-		n += a.Written
-	}
-	return n
 }
 
 // rest is what is known of the orders that have not ended.
@@ -101,7 +98,7 @@ func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order
 	if err != nil {
 		return r, err
 	}
-	r.written = written(before)
+	r.written = before.Written()
 	views := map[string]api.View{}
 	for view, err := range api.All[api.View](ctx, t.staff, "/v1/tracking?limit=100") {
 		if err != nil {
@@ -135,6 +132,7 @@ func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order
 // checkOrder holds an order against what was asked, and its view against its page.
 func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, views map[string]api.View, page *api.OrderPage) error {
 	view, viewed := views[o.id]
+	var told rules.Track
 	limit := time.Now().Add(settling)
 	for first := true; ; first = false {
 		err := o.diner.api.Get(ctx, "/v1/orders/"+o.id, page)
@@ -151,7 +149,8 @@ func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, vie
 				return err
 			}
 		}
-		if settled(*page, view, viewed) || time.Now().After(limit) {
+		told = t.live.told(o.id)
+		if settled(*page, view, viewed, told) || time.Now().After(limit) {
 			break
 		}
 		*page = api.OrderPage{}
@@ -166,7 +165,6 @@ func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, vie
 		found.Violated("I1", "order %s was acknowledged for %d, and costs %d", o.id, o.total, page.Order.Total.Amount)
 	}
 	found.Page(*page, t.asked(o))
-	told := t.live.told(o.id)
 	found.Tracked(o.id, told)
 	if !viewed {
 		found.Violated("I8", "order %s has no view", o.id)
@@ -177,8 +175,8 @@ func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, vie
 }
 
 // settled tells whether nothing is to be seen of an order on its way from one state to another.
-func settled(page api.OrderPage, view api.View, viewed bool) bool {
-	return viewed && len(page.Missing) == 0 && !moving(page.Order.State) && len(rules.Differences(page, view)) == 0
+func settled(page api.OrderPage, view api.View, viewed bool, told rules.Track) bool {
+	return viewed && len(page.Missing) == 0 && !moving(page.Order.State) && told.Sequence <= view.Sequence && len(rules.Differences(page, view)) == 0
 }
 
 // moving tells whether an order is in a state that it leaves by itself.

@@ -2,8 +2,11 @@ package town
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"kerf/benchmarks/load"
 )
@@ -96,4 +99,26 @@ func (t *Town) callOff(ctx context.Context, c *courier, orderID, state string) {
 	_, _ = t.caller.Load().Do(ctx, string(CallOff), time.Now(), func(ctx context.Context, worker int) error {
 		return t.lines.exchange(ctx, worker, r, nil)
 	})
+}
+
+// GoHome has all couriers end their shifts, so that nobody is offered orders any more who does not look: whoever settles another town on the same
+// server should have this one's couriers go home first. The couriers no longer look for offers then. Those who have an order stay.
+func (t *Town) GoHome(ctx context.Context) error {
+	t.close()
+	t.children.Wait()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, c := range t.couriers {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, load.DefaultDeadline)
+			defer cancel()
+			r := request{method: "POST", path: c.path + "/shift-end", bearer: c.bearer, key: t.keys.next(nil), body: empty}
+			err := t.lines.exchange(ctx, 0, r, nil)
+			if _, refused := errors.AsType[*Refusal](err); refused {
+				return nil
+			}
+			return err
+		})
+	}
+	return group.Wait()
 }

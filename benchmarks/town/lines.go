@@ -49,7 +49,7 @@ func (l *lines) of(worker int) *fasthttp.HostClient {
 		l.all = append(l.all, &fasthttp.HostClient{
 			Addr: l.host, IsTLS: l.scheme == "https", TLSConfig: l.tls, DialDualStack: true, NoDefaultUserAgentHeader: true,
 			// One is in use at a time. Loads that overlap, such as couriers who still look while the next load begins, count their workers anew.
-			MaxConns: 8, MaxConnWaitTimeout: time.Second, ReadBufferSize: 16 << 10,
+			MaxConns: 2 * atOnce, MaxConnWaitTimeout: time.Second, ReadBufferSize: 16 << 10,
 			// Shorter than servers keep idle connections, so that none breaks at the moment of its use.
 			MaxIdleConnDuration: 30 * time.Second, MaxIdemponentCallAttempts: 2, RetryIfErr: stale, DisablePathNormalizing: true,
 		})

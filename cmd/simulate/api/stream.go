@@ -2,12 +2,12 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -101,38 +101,49 @@ func (c *Caller) follow(ctx context.Context, path string, last *string, connecte
 	return false, errors.New("the stream was closed")
 }
 
-// events reads server-sent events: blocks of lines that a blank line ends. Comments are heartbeats.
+// events reads server-sent events: blocks of lines that a blank line ends. Comments are heartbeats. It copies what is in an event and nothing else,
+// because whoever follows all orders of a loaded server hears a dozen for each.
 func events(r io.Reader) func(yield func(Event, error) bool) {
 	return func(yield func(Event, error) bool) {
 		lines := bufio.NewReaderSize(r, 64<<10)
 		var event Event
+		var data []byte // of the last event, to be filled again
 		for {
-			line, err := lines.ReadString('\n')
+			line, err := lines.ReadSlice('\n')
+			var whole []byte
+			for errors.Is(err, bufio.ErrBufferFull) {
+				whole = append(whole, line...)
+				line, err = lines.ReadSlice('\n')
+			}
+			if whole != nil {
+				line = append(whole, line...)
+			}
 			if err != nil {
 				if !errors.Is(err, io.EOF) {
 					yield(Event{}, err)
 				}
 				return // an event that is not whole is none
 			}
-			line = strings.TrimRight(line, "\r\n")
-			if line == "" {
+			line = bytes.TrimRight(line, "\r\n")
+			if len(line) == 0 {
 				if event.Name != "" || event.Data != nil {
 					if !yield(event, nil) {
 						return
 					}
 				}
-				event = Event{}
+				event, data = Event{}, data[:0]
 				continue
 			}
-			field, value, _ := strings.Cut(line, ":")
-			value = strings.TrimPrefix(value, " ")
-			switch field {
+			field, value, _ := bytes.Cut(line, []byte(":"))
+			value = bytes.TrimPrefix(value, []byte(" "))
+			switch string(field) {
 			case "id":
-				event.ID = value
+				event.ID = string(value)
 			case "event":
-				event.Name = value
+				event.Name = string(value)
 			case "data":
-				event.Data = append(event.Data, value...)
+				data = append(data, value...)
+				event.Data = data
 			}
 		}
 	}

@@ -36,6 +36,14 @@ func ReadBooks(ctx context.Context, staff *api.Caller) (Books, error) {
 	return b, staff.Get(ctx, "/v1/ledger", &b.Ledger)
 }
 
+// Written is how many events there are in all.
+func (b Books) Written() (n int64) {
+	for _, a := range b.Audits {
+		n += a.Written
+	}
+	return n
+}
+
 // AwaitQuiet reads the books every so often until nothing is under way, or until patience has passed, and returns what it read last.
 func AwaitQuiet(ctx context.Context, staff *api.Caller, every, patience time.Duration) (Books, error) {
 	limit := time.NewTimer(patience)
