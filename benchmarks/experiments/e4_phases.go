@@ -34,7 +34,12 @@ func (b *busBench) run(ctx context.Context, rate float64, seed uint64) error {
 		return err
 	}
 	defer b.watch.Close()
-	err = errors.Join(b.flood(ctx, busBatch), b.flood(ctx, 1), b.paced(ctx, rate, seed))
+	if err = b.flood(ctx, busBatch); err == nil {
+		err = b.flood(ctx, 1)
+	}
+	if err == nil {
+		err = b.paced(ctx, rate, seed)
+	}
 	err = errors.Join(err, stop())
 	b.told.Violations, b.told.Told = b.ledger.violations, b.ledger.told
 	return err

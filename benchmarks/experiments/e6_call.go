@@ -69,7 +69,10 @@ func callChild(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	if err := b.connect(*protocol, *address, *token, *work); err != nil {
 		return err
 	}
-	err := errors.Join(b.alone(ctx, *warmup, *closed), b.paced(ctx, *rate, *seed, *warmup, *open))
+	err := b.alone(ctx, *warmup, *closed)
+	if err == nil {
+		err = b.paced(ctx, *rate, *seed, *warmup, *open)
+	}
 	if err = errors.Join(err, b.close()); err != nil {
 		return fmt.Errorf("%s: %w", *protocol, err)
 	}

@@ -42,39 +42,12 @@ func concludeFormats(f *lab.Findings) lab.Conclusion {
 
 // between is the ratio of one arm's metric to that of another which is not the baseline, with its 95 % paired bootstrap interval.
 func between(f *lab.Findings, base, arm, metric string) (stats.Ratio, bool) {
-	ratio := stats.Compare(paired(f, base, arm, metric), seedOfRatios)
+	ratio := stats.Compare(blocksOf(f.Records, metric, base, arm), seedOfRatios)
 	return ratio, !math.IsNaN(ratio.Value)
 }
 
 // seedOfRatios makes the same runs give the same intervals.
 const seedOfRatios = 7
-
-// paired puts the runs of a block side by side.
-func paired(f *lab.Findings, base, arm, metric string) []stats.Block {
-	blocks := map[int]*stats.Block{}
-	of := func(arm string, add func(*stats.Block, float64)) {
-		for _, r := range f.Records[arm] {
-			if value, ok := r.Values[metric]; ok {
-				if blocks[r.Block] == nil {
-					blocks[r.Block] = &stats.Block{}
-				}
-				add(blocks[r.Block], value)
-			}
-		}
-	}
-	of(base, func(b *stats.Block, v float64) { b.Baseline = append(b.Baseline, v) })
-	of(arm, func(b *stats.Block, v float64) { b.Arm = append(b.Arm, v) })
-	var numbers []int
-	for n := range blocks {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	var pairs []stats.Block
-	for _, n := range numbers {
-		pairs = append(pairs, *blocks[n])
-	}
-	return pairs
-}
 
 // sizes shows the bytes of single events.
 func sizes(f *lab.Findings) lab.Table {

@@ -1,0 +1,201 @@
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"kerf/benchmarks/codec"
+	"kerf/benchmarks/lab"
+	"kerf/cmd/topology/kfake"
+	"kerf/platform/process"
+)
+
+// TestMain makes this test's program one of the children, when one is started.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && slices.Contains(Children, os.Args[1]) {
+		os.Exit(process.Main(os.Stderr, func(ctx context.Context) error { return Child(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+	}
+	os.Exit(m.Run())
+}
+
+// componentTrial is a trial of an arm that needs no topology; windows are as short as can be.
+func componentTrial(t *testing.T, e lab.Experiment, name string) *lab.Trial {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	setting := everything
+	if setting.Source, err = filepath.Abs(setting.Source); err != nil {
+		t.Fatal(err)
+	}
+	setting.Profile = lab.Profile{Name: lab.Quick.Name, Runs: 1, Warmup: 500 * time.Millisecond, Window: 2 * time.Second}
+	arms, _, err := e.Arms(setting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(arms, func(arm lab.Arm) bool { return arm.Name == name })
+	if i < 0 {
+		t.Fatalf("%s has no arm %s", e.ID, name)
+	}
+	return &lab.Trial{
+		Setting: setting, Experiment: e.ID, Arm: arms[i], Block: 1, Seed: 7, Dir: t.TempDir(), Self: self, Stage: func(string) {}, Record: &lab.Record{},
+	}
+}
+
+// reported runs a child in this process and reads what it reports, as a run would.
+func reported(t *testing.T, args ...string) lab.Record {
+	t.Helper()
+	var out bytes.Buffer
+	if err := Child(t.Context(), args, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var record lab.Record
+	if err := json.Unmarshal(out.Bytes(), &record); err != nil {
+		t.Fatalf("%v in %s", err, out.Bytes())
+	}
+	return record
+}
+
+func expect(t *testing.T, record lab.Record, metrics ...lab.Metric) {
+	t.Helper()
+	for _, m := range metrics {
+		if record.Values[m.Name] <= 0 || record.Samples[m.Name] <= 0 {
+			t.Errorf("%s is %v of %d samples", m.Name, record.Values[m.Name], record.Samples[m.Name])
+		}
+	}
+	if len(record.Violations) > 0 {
+		t.Errorf("%v: %v", record.Violations, record.Told)
+	}
+}
+
+func TestABusReportsWhatItCarried(t *testing.T) {
+	broker, err := kfake.Start("127.0.0.1:0", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer broker.Close()
+	for _, driver := range []string{"memory", "kafka"} {
+		t.Run(driver, func(t *testing.T) {
+			record := reported(t, "bus", "-driver", driver, "-address", broker.Address(), "-source", "../..", "-warmup", "100ms", "-window", "400ms", "-rate", "200")
+			expect(t, record, busMessages, busSingles, busCPU, busModuleCPU, busSinglesCPU, busPacedCPU, busHandledP50, busPublishedP50)
+			if record.Sends == 0 || record.Spectra["handled/response"].Count == 0 || record.Spectra["all/lateness"].Count == 0 || len(record.Usage.Processes) != 1 {
+				t.Errorf("%+v", record)
+			}
+		})
+	}
+}
+
+func TestACallIsAnsweredOverEachProtocol(t *testing.T) {
+	for _, protocol := range []string{"in-process", "grpc", "connect", "json", "rest"} {
+		t.Run(protocol, func(t *testing.T) {
+			args := []string{"call", "-protocol", protocol, "-warmup", "50ms", "-closed", "100ms", "-open", "300ms", "-rate", "200"}
+			if protocol != "in-process" {
+				at := servingAt(t, protocol)
+				args = append(args, "-address", at.Address, "-token", at.Token)
+			}
+			none := callWorks[0]
+			expect(t, reported(t, args...), none.cpu(), none.responseP50(), none.serviceP50(), none.paced())
+		})
+	}
+}
+
+// servingAt serves in this process until the test ends.
+func servingAt(t *testing.T, protocol string) serving {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := serveChild(ctx, []string{"-protocol", protocol}, in, io.Discard)
+		_ = in.CloseWithError(err)
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serve %s: %v", protocol, err)
+		}
+	})
+	var at serving
+	if err := json.NewDecoder(out).Decode(&at); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestRESTWantsAToken(t *testing.T) {
+	at := servingAt(t, "rest")
+	err := Child(t.Context(), []string{"call", "-protocol", "rest", "-address", at.Address, "-token", "none", "-warmup", "1ms"}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("the call without a good token: %v", err)
+	}
+}
+
+func TestACodecReportsWhatItCosts(t *testing.T) {
+	record := reported(t, "codec", "-format", codec.Avro, "-source", "../..", "-each", "5ms")
+	expect(t, record, formatBytes, formatZstd, formatZstdBatch, formatCPU, formatEncode, formatDecode, formatEncodeAllocs, formatDecodeAllocs)
+	if record.Values[bytesOf("OrderPlaced")] < 100 {
+		t.Errorf("OrderPlaced has %v bytes", record.Values[bytesOf("OrderPlaced")])
+	}
+}
+
+func TestAnEventThatComesBackOtherwiseIsAViolation(t *testing.T) {
+	if r := coded(codec.Cost{Unequal: []string{"OrderPlaced"}}); r.Violations["round trip"] != 1 || !strings.Contains(r.Told[0], "OrderPlaced") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestChildrenFillTheRecordOfARun(t *testing.T) {
+	trial := componentTrial(t, protocols(), "grpc")
+	if err := exchange(t.Context(), trial); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range callWorks {
+		expect(t, *trial.Record, w.cpu(), w.served(), w.responseP50())
+	}
+	if with, without := trial.Record.Values[callWorks[1].cpu().Name], trial.Record.Values[callWorks[0].cpu().Name]; with < without+900 {
+		t.Errorf("with 1 ms of work a call takes %v µs of CPU, without %v", with, without)
+	}
+	if trial.Record.Sends == 0 || trial.Record.Spectra["all/lateness"].Count == 0 {
+		t.Errorf("nothing to judge the run by: %+v", trial.Record)
+	}
+}
+
+func TestAChildEndsWithWhoeverHoldsIt(t *testing.T) {
+	c, err := startChild(t.Context(), componentTrial(t, protocols(), "grpc"), "serve", "-protocol", "grpc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at serving
+	if err := c.hear(&at); err != nil || at.Address == "" {
+		t.Fatalf("it serves at %q: %v", at.Address, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.end() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on though nobody holds it")
+		_ = c.cmd.Process.Kill()
+	}
+}
+
+func TestWhatFailsInAChildIsOneClearError(t *testing.T) {
+	trial := componentTrial(t, buses(), "memory")
+	err := ask(t.Context(), trial, "bus", "-driver", "pigeons", "-source", trial.Setting.Source)
+	if err == nil || !strings.Contains(err.Error(), `there is no bus "pigeons"`) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
+}

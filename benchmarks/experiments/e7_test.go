@@ -1,0 +1,48 @@
+package experiments
+
+import (
+	"strings"
+	"testing"
+
+	"kerf/benchmarks/codec"
+	"kerf/benchmarks/lab"
+)
+
+func TestFormatsAreComparedAloneAndEndToEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		bytes, cpu, order float64
+		want              lab.Outcome
+	}{
+		"as expected":              {60, 700, 95, lab.Supported},
+		"fewer bytes are not less": {113, 700, 95, lab.Partly},
+		"nothing is as expected":   {113, 3000, 70, lab.Refuted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of := func(bytes, cpu float64) map[string]float64 {
+				return map[string]float64{formatBytes.Name: bytes, formatCPU.Name: cpu, bytesOf("OrderPlaced"): bytes}
+			}
+			f := plant(formats(), everything).runs(codec.JSON, 6, of(180, 5000)).runs(codec.Protobuf, 6, of(c.bytes, c.cpu)).
+				runs("split-json", 6, map[string]float64{totalPerOrder.Name: 100}).runs("split-protobuf", 6, map[string]float64{totalPerOrder.Name: c.order}).findings()
+
+			got := concludeFormats(f)
+
+			if got.Outcome != c.want {
+				t.Errorf("%s: %s", got.Outcome, got.Verdict)
+			}
+			if rows := got.Tables[0].Rows; len(rows) != 1 || rows[0][0] != "OrderPlaced" || rows[0][2] == "–" || rows[0][3] != "–" {
+				t.Errorf("sizes: %v", rows)
+			}
+		})
+	}
+}
+
+func TestWithoutSplitsFormatsAreNotSupported(t *testing.T) {
+	of := func(bytes, cpu float64) map[string]float64 {
+		return map[string]float64{formatBytes.Name: bytes, formatCPU.Name: cpu}
+	}
+	f := plant(formats(), everything).runs(codec.JSON, 6, of(180, 5000)).runs(codec.Protobuf, 6, of(60, 700)).findings()
+
+	if c := concludeFormats(f); c.Outcome != lab.Partly || !strings.Contains(c.Verdict, "end to end nothing was measured") {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+}
