@@ -17,7 +17,7 @@ const module = "kerf"
 func Source(ctx context.Context) (string, error) {
 	out, err := run(ctx, "", "list", "-m", "-f", "{{.Path}}\t{{.Dir}}")
 	if errors.Is(err, exec.ErrNotFound) {
-		return "", errors.New("Go is not installed, or not on PATH: what is measured is built from source") //nolint:staticcheck // a name
+		return "", errors.New("the go command is not on PATH: what is measured is built from source")
 	}
 	here, _ := os.Getwd()
 	for line := range strings.Lines(out) {

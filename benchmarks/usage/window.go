@@ -18,24 +18,26 @@ const (
 type Window struct {
 	Seconds   float64   `json:"seconds"`
 	Processes []Process `json:"processes"`
-	// CPU is in seconds by role, Rest included.
+	// CPU is in seconds by role, Rest included, which can be a little below 0: idle time is known in ticks of 10 ms.
 	CPU map[Role]float64 `json:"cpu_seconds"`
 	// Cores is the number of processors; Stolen is the CPU time that the hypervisor gave to others, in seconds.
 	Cores  int     `json:"cores"`
 	Stolen float64 `json:"stolen_seconds"`
 }
 
-// Process is what one process, with its children, used in a window.
+// Process is what one process used in a window: a server with its children, and with its successor if it was started again.
 type Process struct {
 	Name string `json:"name"`
 	Role Role   `json:"role"`
-	PID  int    `json:"pid"`
+	// PID is that at the end.
+	PID int `json:"pid"`
 	// CPU is user and system time, in seconds.
 	CPU float64 `json:"cpu_seconds"`
-	// PSS is the proportional memory at the end of the window, in MiB.
+	// PSS is the proportional memory at the end of the window, in MiB; 0 if the process had ended, or the system does not tell.
 	PSS     float64 `json:"pss_mib"`
 	Threads int     `json:"threads"`
-	// Switches of context, and bytes that passed through read and write calls (files and sockets) and to and from the disk.
+	// Switches of context of the threads that there are at the end, and bytes that passed through read and write calls (files, and the sockets of
+	// programs that do not call send and recv, as those of Go do not) and to and from the disk. What a process did of these before it died is not known.
 	VoluntarySwitches   int64 `json:"voluntary_switches"`
 	InvoluntarySwitches int64 `json:"involuntary_switches"`
 	BytesRead           int64 `json:"bytes_read"`
