@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/micro"
 	"kerf/benchmarks/stats"
 	"kerf/benchmarks/usage"
 )
@@ -186,7 +187,8 @@ func inventFew() Input {
 
 func inventInput(findings ...*lab.Findings) Input {
 	return Input{Findings: findings, Command: "go run ./benchmarks run all -quick -seed 7 -out results/quick", Environment: inventEnvironment(),
-		Micro: []string{"goos: linux", "BenchmarkSeam/local-2    12345678     96.2 ns/op     0 B/op", "BenchmarkSeam/grpc-2        8123   142101 ns/op  9211 B/op"}}
+		Benchmarks: []micro.Line{{Package: "kerf/platform/placement", Name: "LocalCall-2", Unit: "ns/op", N: 6, Median: 96.2, Low: 95.1, High: 101.4},
+			{Package: "kerf/benchmarks/codec", Name: "Encode/json-2", Unit: "ns/op", N: 6, Median: 1453, Low: 1401, High: 1522}}}
 }
 
 func splits() []lab.Arm {

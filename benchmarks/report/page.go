@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/micro"
 	"kerf/benchmarks/report/chart"
 )
 
@@ -29,6 +30,7 @@ type page struct {
 	Fairness                                fairness
 	Method                                  []step
 	Command                                 string
+	Benchmarks                              *lab.Table
 	Micro                                   string
 }
 
@@ -50,18 +52,19 @@ type fact struct{ Name, Value string }
 func newPage(in Input) page {
 	e := in.Environment
 	p := page{
-		CSS:      template.CSS(chart.CSS + pageCSS), //nolint:gosec // it is part of the program
-		Partial:  partial(in.Findings),
-		Machine:  machine(e),
-		Date:     made(in),
-		Commit:   e.Version,
-		Compared: compared(in.Findings),
-		Verdicts: verdicts(in.Findings),
-		Doubts:   doubts(in),
-		Command:  in.Command,
-		Micro:    strings.TrimSpace(strings.Join(in.Micro, "\n")),
-		Fairness: fair(in.Findings),
-		Method:   method(in.Findings),
+		CSS:        template.CSS(chart.CSS + pageCSS), //nolint:gosec // it is part of the program
+		Partial:    partial(in.Findings),
+		Machine:    machine(e),
+		Date:       made(in),
+		Commit:     e.Version,
+		Compared:   compared(in.Findings),
+		Verdicts:   verdicts(in.Findings),
+		Doubts:     doubts(in),
+		Command:    in.Command,
+		Benchmarks: benchmarks(in.Benchmarks),
+		Micro:      strings.TrimSpace(strings.Join(in.Micro, "\n")),
+		Fairness:   fair(in.Findings),
+		Method:     method(in.Findings),
 	}
 	if len(e.Changed) > 0 {
 		p.Changed = plural(len(e.Changed), "file") + " differed from the commit"
@@ -297,4 +300,16 @@ func bias(cores int) string {
 			" the monolith: all processes, the broker, the database and the load generator share them, and a split cannot win by running on more. Believe ratios of CPU first; latencies carry to larger machines less well."
 	}
 	return "All processes, the broker, the database and the load generator share " + count(cores) + " cores on one machine; nothing here crosses a network."
+}
+
+// benchmarks is the table of quoted micro-benchmarks.
+func benchmarks(lines []micro.Line) *lab.Table {
+	if len(lines) == 0 {
+		return nil
+	}
+	t := &lab.Table{Title: "Median of n repetitions, with the least and the greatest", Columns: []string{"package", "benchmark", "median", "range", "unit", "n"}}
+	for _, l := range lines {
+		t.Rows = append(t.Rows, []string{strings.TrimPrefix(l.Package, "kerf/"), l.Name, number(l.Median), interval(l.Low, l.High, l.Median), l.Unit, count(l.N)})
+	}
+	return t
 }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/micro"
 	"kerf/benchmarks/report/chart"
 )
 
@@ -22,7 +23,9 @@ type Input struct {
 	Environment lab.Environment
 	// Command reproduces the report, verbatim.
 	Command string
-	// Micro are lines of micro-benchmarks to quote, as go test -bench and benchstat print them; none if empty.
+	// Benchmarks are micro-benchmarks to quote; none if empty.
+	Benchmarks []micro.Line
+	// Micro are lines to quote verbatim, such as benchstat prints them.
 	Micro []string
 }
 
