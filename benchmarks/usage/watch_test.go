@@ -103,6 +103,7 @@ func TestAChildThatStillRunsIsCounted(t *testing.T) {
 
 func TestWhatDiesInTheWindowHasUsedWhatItHadAtTheLastLook(t *testing.T) {
 	c, other := startChild(t), startChild(t)
+	before := c.do("burn 1ms")
 	var next atomic.Int64
 	w := begin(t,
 		usage.Group{Name: "orders", Role: usage.Modules, PID: c.pid(), Next: func() int { return int(next.Load()) }},
@@ -116,8 +117,8 @@ func TestWhatDiesInTheWindowHasUsedWhatItHadAtTheLastLook(t *testing.T) {
 
 	got := end(t, w)
 
-	near(t, "before the death", seen, used, 80*time.Millisecond)
-	near(t, "both lives", got.Processes[0].CPU, used+more, 30*time.Millisecond)
+	near(t, "before the death", seen, used-before, 10*time.Millisecond)
+	near(t, "both lives", got.Processes[0].CPU, used-before+more, 20*time.Millisecond)
 	if p := got.Processes[0]; p.PID != successor.pid() || p.PSS == 0 {
 		t.Errorf("its successor is %d: %+v", successor.pid(), p)
 	}
