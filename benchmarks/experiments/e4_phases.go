@@ -59,7 +59,7 @@ func (b *busBench) flood(ctx context.Context, size int) error {
 			}
 		})
 	}
-	counted, err := b.count(flooding)
+	carried, err := b.count(flooding)
 	stop()
 	publishers.Wait()
 	select {
@@ -69,7 +69,7 @@ func (b *busBench) flood(ctx context.Context, size int) error {
 	if err != nil {
 		return err
 	}
-	b.flooded(size, counted)
+	b.flooded(size, carried)
 	return b.drain(ctx)
 }
 
@@ -100,14 +100,14 @@ func (b *busBench) publish(messages []*message.Message) error {
 	return b.publisher.Publish(busTopic, messages...)
 }
 
-// counted is what was handled in a window.
-type counted struct {
+// flow is what was handled in a window.
+type flow struct {
 	messages int64
 	usage    usage.Window
 }
 
 // count lets the warm-up pass and counts what is handled in the window after it.
-func (b *busBench) count(ctx context.Context) (c counted, err error) {
+func (b *busBench) count(ctx context.Context) (c flow, err error) {
 	if err := wait(ctx, b.warmup); err != nil {
 		return c, err
 	}
@@ -127,7 +127,7 @@ func (b *busBench) count(ctx context.Context) (c counted, err error) {
 }
 
 // flooded tells what a flood found. The usage of the batches is the run's.
-func (b *busBench) flooded(size int, c counted) {
+func (b *busBench) flooded(size int, c flow) {
 	rate := float64(c.messages) / c.usage.Seconds
 	if size == 1 {
 		b.value(busSingles, rate, c.messages)
