@@ -74,7 +74,7 @@ func TestAWrongCallIsOneLineAndStatus2(t *testing.T) {
 		"run E1 -topology no.yaml":   "no.yaml",
 		"run E1 -topology " + broken: "-topology: 3 problems; " + broken,
 		"run E1 -instances /no/such": "-instances: /no/such is no folder",
-		"run E1 -micro /no/such":     "no such file",
+		"run E1 -micro /no/such":     "-micro: /no/such cannot be read",
 		"list E1":                    `list takes no "E1"`,
 		"report":                     "which folder?",
 		"report a b":                 "which folder?",
@@ -167,7 +167,7 @@ func TestAllIsMadeAndReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan.Setting.Topologies = []string{"my topology.yaml"}
-	if got := reproduces(plan, "x", "y"); got != "go run ./benchmarks run E0,E1 -quick -seed 1 -out x -topology 'my topology.yaml' -micro y" {
+	if got := reproduces(plan, "x"); got != "go run ./benchmarks run E0,E1 -quick -seed 1 -out x -topology 'my topology.yaml'" {
 		t.Errorf("reproduced by %s", got)
 	}
 	if !strings.HasSuffix(printed.String(), "The report is "+filepath.Join(dir, "report.html")+"\n") {
@@ -210,6 +210,35 @@ func TestWhatIsCutShortIsKeptMarkedAndReported(t *testing.T) {
 	}
 	if results := readResults(t, dir); !results.Complete || len(results.Environment.Sessions) != 2 {
 		t.Errorf("after it went on: %+v", results)
+	}
+}
+
+func TestMicroBenchmarksAreKeptAndQuoted(t *testing.T) {
+	dir := t.TempDir()
+	l := workshop(t, dir, io.Discard, fake("E0", measured))
+	defer l.close()
+	l.micro = filepath.Join(t.TempDir(), "micro.txt")
+	for content, want := range map[string]string{
+		"pkg: kerf/x\nBenchmarkSawing-2 \t 100\t 1234 ns/op\n": "Sawing",
+		"what benchstat says of planing\n":                     "what benchstat says of planing",
+	} {
+		if err := os.WriteFile(l.micro, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.work(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, later := range []bool{false, true} {
+			if later { // a report that is not told of the file
+				if err := render(dir, l.all, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			page, err := os.ReadFile(filepath.Join(dir, reportFile))
+			if err != nil || !strings.Contains(string(page), want) {
+				t.Errorf("the report does not quote %q: %v", want, err)
+			}
+		}
 	}
 }
 

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,17 +14,21 @@ import (
 
 	"kerf/benchmarks/experiments"
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/micro"
 	"kerf/benchmarks/report"
 	"kerf/platform/atomicfile"
 )
 
-const reportFile = "report.html"
+const (
+	reportFile = "report.html"
+	microFile  = "micro.txt"
+)
 
 // again is the command report.
 func again(args []string, stderr io.Writer) error {
-	var micro string
+	var benchmarks string
 	flags := newFlags("report", "Usage: go run ./benchmarks report DIR [flags]", stderr)
-	flags.StringVar(&micro, "micro", "", "`file` with the output of go test -bench or benchstat, to be quoted")
+	flags.StringVar(&benchmarks, "micro", "", "`file` with the output of go test -bench or benchstat, to be quoted")
 	dirs, err := flags.parse(args)
 	if err != nil {
 		return err
@@ -30,15 +36,18 @@ func again(args []string, stderr io.Writer) error {
 	if len(dirs) != 1 {
 		return misuse{errors.New("which folder? report DIR")}
 	}
-	if err := render(dirs[0], experiments.All(), micro); err != nil {
+	if benchmarks != "" && !readable(benchmarks) {
+		return misuse{fmt.Errorf("-micro: %s cannot be read", benchmarks)}
+	}
+	if err := render(dirs[0], experiments.All(), benchmarks); err != nil {
 		return err
 	}
 	lab.NewProgress(stderr, false).Say("The report is " + filepath.Join(dirs[0], reportFile))
 	return nil
 }
 
-// render writes results.json and report.html of an output folder.
-func render(out string, all []lab.Experiment, micro string) error {
+// render writes results.json and report.html of an output folder. A file of micro-benchmarks is kept there, to be quoted by later reports too.
+func render(out string, all []lab.Experiment, benchmarks string) error {
 	found, environment, err := lab.Read(out, all)
 	if err != nil {
 		return err
@@ -50,8 +59,8 @@ func render(out string, all []lab.Experiment, micro string) error {
 	if err != nil {
 		return err
 	}
-	in := report.Input{Findings: found, Environment: environment, Command: reproduces(plan, out, micro)}
-	if in.Micro, err = lines(micro); err != nil {
+	in := report.Input{Findings: found, Environment: environment, Command: reproduces(plan, out)}
+	if in.Benchmarks, in.Micro, err = quote(filepath.Join(out, microFile), benchmarks); err != nil {
 		return err
 	}
 	var page bytes.Buffer
@@ -61,8 +70,37 @@ func render(out string, all []lab.Experiment, micro string) error {
 	return atomicfile.Write(filepath.Join(out, reportFile), page.Bytes(), 0o644)
 }
 
+// quote reads what go test -bench printed, or else, as of benchstat, the lines as they are. What is new replaces what was kept.
+func quote(kept, fresh string) ([]micro.Line, []string, error) {
+	if fresh != "" {
+		text, err := os.ReadFile(fresh)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := atomicfile.Write(kept, text, 0o644); err != nil {
+			return nil, nil, err
+		}
+	}
+	text, err := os.ReadFile(kept)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if lines, err := micro.Read(kept); err == nil {
+		return lines, nil, nil
+	}
+	return nil, strings.Split(strings.TrimRight(string(text), "\n"), "\n"), nil
+}
+
+func readable(file string) bool {
+	_, err := os.ReadFile(file)
+	return err == nil
+}
+
 // reproduces is the command that makes all of an output folder again.
-func reproduces(plan lab.Plan, out, micro string) string {
+func reproduces(plan lab.Plan, out string) string {
 	var ids []string
 	for _, e := range plan.Experiments {
 		ids = append(ids, e.ID)
@@ -81,9 +119,6 @@ func reproduces(plan lab.Plan, out, micro string) string {
 	if plan.Setting.Instances != "" {
 		words = append(words, "-instances", plan.Setting.Instances)
 	}
-	if micro != "" {
-		words = append(words, "-micro", micro)
-	}
 	for i := range words {
 		words[i] = quoted(words[i])
 	}
@@ -96,15 +131,4 @@ func quoted(word string) string {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-func lines(file string) ([]string, error) {
-	if file == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	return strings.Split(strings.TrimRight(string(text), "\n"), "\n"), nil
 }

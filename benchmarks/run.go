@@ -67,10 +67,8 @@ func parseRun(args []string, all []lab.Experiment, stderr io.Writer) (options, e
 	if o.out == "" {
 		o.out = "kerf-lab-" + time.Now().Format("20060102-150405")
 	}
-	if o.micro != "" {
-		if _, err := os.Stat(o.micro); err != nil {
-			return o, misuse{err}
-		}
+	if o.micro != "" && !readable(o.micro) {
+		return o, misuse{fmt.Errorf("-micro: %s cannot be read", o.micro)}
 	}
 	return o, o.check()
 }
@@ -154,7 +152,6 @@ func terminal(w io.Writer) bool {
 type laboratory struct {
 	options
 	setting     lab.Setting
-	servers     map[string]string
 	folder      *lab.Folder
 	environment lab.Environment
 	workshop    string // for what is built
@@ -194,9 +191,7 @@ func prepare(ctx context.Context, o options, progress *lab.Progress) (_ *laborat
 	}
 	l.environment.Version, l.environment.Changed = version, changed
 	progress.Now("building the topology")
-	if l.workshop, err = os.MkdirTemp("", "kerf-lab-"); err != nil {
-		return nil, err
-	}
+	l.workshop = filepath.Join(o.out, "bin") // here a later run finds what a killed one left behind
 	if l.launcher, err = stand.Build(ctx, l.workshop); err != nil {
 		return nil, err
 	}

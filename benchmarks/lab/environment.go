@@ -7,7 +7,7 @@ type Environment struct {
 	Schema int `json:"schema"`
 	// Version is the commit of the code that was measured, with "+" and a digest of the changes if the tree was not as committed.
 	Version string `json:"version"`
-	// Changed lists the files that differed from the commit, Markdown and results left out.
+	// Changed lists the files that differed from the commit, Markdown, tests and results left out.
 	Changed []string `json:"changed,omitempty"`
 	Go      string   `json:"go"`
 	// CPU is the processor's model, Cores how many of them the kernel shows, Memory in MiB.

@@ -13,7 +13,7 @@ import (
 )
 
 // Version names the code in a folder of source: its commit and, if files differ from it, "+" and a digest of what differs, so that two states of a tree
-// that is worked on are two versions. Markdown, results and the folder out do not count: they change nothing that is measured. Where there is no git,
+// that is worked on are two versions. Markdown, tests, results and the folder out do not count: they change nothing that is measured. Where there is no git,
 // the version is a digest of this program.
 func Version(ctx context.Context, source, out string) (version string, changed []string, err error) {
 	commit, err := git(ctx, source, "rev-parse", "--short=12", "HEAD")
@@ -21,7 +21,7 @@ func Version(ctx context.Context, source, out string) (version string, changed [
 		version, err = digest()
 		return version, nil, err
 	}
-	counted := []string{"--", ".", ":(exclude)*.md", ":(exclude)benchmarks/results"}
+	counted := []string{"--", ".", ":(exclude)*.md", ":(exclude)*_test.go", ":(exclude)benchmarks/results"}
 	if within := portable(source, absolute(out)); filepath.IsLocal(within) {
 		counted = append(counted, ":(exclude)"+within)
 	}

@@ -89,9 +89,9 @@ func TestTooFewBlocksMakeNothingDifferent(t *testing.T) {
 
 func TestWhatIsMissingIsNotCompared(t *testing.T) {
 	for name, blocks := range map[string][]stats.Block{
-		"nothing":         nil,
-		"no baseline":     stats.Pair(nil, []float64{1, 2}),
-		"no arm":          stats.Pair([]float64{1, 2}, nil),
+		"nothing":       nil,
+		"no baseline":   stats.Pair(nil, []float64{1, 2}),
+		"no arm":        stats.Pair([]float64{1, 2}, nil),
 		"baseline of 0": stats.Pair([]float64{0, 0, 0}, []float64{1, 2, 3}),
 	} {
 		if got := stats.Compare(blocks, 1); !math.IsNaN(got.Value) || !math.IsNaN(got.Low) || got.Different {
