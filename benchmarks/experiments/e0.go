@@ -26,7 +26,7 @@ func null() lab.Experiment {
 		Question:   "Does the method lie: does it find a difference between equals, or miss one that was planted?",
 		Hypothesis: "Of 20 comparisons of the monolith with itself at most one finds a difference; a CPU burn of 15 % (full profile: 10 %) is found.",
 		Metrics: []lab.Metric{
-			totalPerOrder, modulesPerOrder, placeP50, approvedP50, memory, generatorPerOrder, restPerOrder, ordersPerSecond, latenessP99, errorsPer1000, missedShare,
+			totalPerOrder, modulesPerOrder, placeP50, approvedP50, pss, generatorPerOrder, restPerOrder, ordersPerSecond, latenessP99, errorsPer1000, missedShare,
 		},
 		Arms: func(s lab.Setting) ([]lab.Arm, []string, error) {
 			a, again, burn := monolith(s), monolith(s), monolith(s)

@@ -12,7 +12,7 @@ func cpu(ms float64) map[string]float64 {
 }
 
 func TestEqualsAreFoundEqualAndTheBurnIsFound(t *testing.T) {
-	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(23)).findings()
+	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(23)).bare()
 
 	c := null().Conclude(f)
 
@@ -28,7 +28,7 @@ func TestEqualsAreFoundEqualAndTheBurnIsFound(t *testing.T) {
 }
 
 func TestABurnThatIsMissedRefutesTheMethod(t *testing.T) {
-	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(20.4)).findings()
+	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(20.4)).bare()
 
 	if c := null().Conclude(f); c.Outcome != lab.Refuted || !strings.Contains(c.Verdict, "was missed") {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
@@ -36,7 +36,7 @@ func TestABurnThatIsMissedRefutesTheMethod(t *testing.T) {
 }
 
 func TestABurnThatSeemsToSaveIsNotFound(t *testing.T) {
-	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(15)).findings()
+	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(15)).bare()
 
 	if c := null().Conclude(f); c.Outcome != lab.Refuted {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
@@ -56,7 +56,7 @@ func TestDifferencesBetweenEqualsRefuteTheMethod(t *testing.T) {
 		}
 	}
 
-	c := null().Conclude(p.findings())
+	c := null().Conclude(p.bare())
 
 	if c.Outcome != lab.Refuted || !strings.Contains(c.Verdict, "2 found a difference") || lies != 2 {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
@@ -71,17 +71,17 @@ func TestOneDifferenceBetweenEqualsIsAllowed(t *testing.T) {
 		p.records[againArm][i].Values[totalPerOrder.Name] = 30
 	}
 
-	if c := null().Conclude(p.findings()); c.Outcome != lab.Supported || !strings.Contains(c.Verdict, "1 found a difference") {
+	if c := null().Conclude(p.bare()); c.Outcome != lab.Supported || !strings.Contains(c.Verdict, "1 found a difference") {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
 	}
 }
 
 func TestTheNullExperimentNeedsItsRuns(t *testing.T) {
 	for name, f := range map[string]*lab.Findings{
-		"none":     plant(null(), everything).findings(),
-		"no burn":  plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).findings(),
-		"few":      plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 5, cpu(20)).runs(burnArm, 6, cpu(23)).findings(),
-		"one burn": plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 1, cpu(23)).findings(),
+		"none":     plant(null(), everything).bare(),
+		"no burn":  plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).bare(),
+		"few":      plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 5, cpu(20)).runs(burnArm, 6, cpu(23)).bare(),
+		"one burn": plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 1, cpu(23)).bare(),
 	} {
 		if c := null().Conclude(f); c.Outcome != lab.Undecided {
 			t.Errorf("%s: %s: %s", name, c.Outcome, c.Verdict)
@@ -90,7 +90,7 @@ func TestTheNullExperimentNeedsItsRuns(t *testing.T) {
 }
 
 func TestTheSameRunsAreSplitInTheSameWay(t *testing.T) {
-	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(23)).findings()
+	f := plant(null(), everything).runs(nullArm, 6, cpu(20)).runs(againArm, 6, cpu(20)).runs(burnArm, 6, cpu(23)).bare()
 
 	if first, second := null().Conclude(f), null().Conclude(f); first.Verdict != second.Verdict || first.Tables[0].Rows[7][1] != second.Tables[0].Rows[7][1] {
 		t.Errorf("%s\n%s", first.Verdict, second.Verdict)

@@ -29,15 +29,15 @@ func tax() lab.Experiment {
 			{Source: "Ueda et al., 2016", Found: "70–79 % less throughput"},
 		},
 		Metrics: []lab.Metric{
-			totalPerOrder, modulesPerOrder, brokerPerOrder, databasePerOrder, placeP50, placeP90, approvedP50, approvedP90, memory, processes, idleCPU,
+			totalPerOrder, modulesPerOrder, brokerPerOrder, databasePerOrder, placeP50, placeP90, approvedP50, approvedP90, pss, processes, idleCPU,
 			generatorPerOrder, restPerOrder, ordersPerSecond, latenessP99, errorsPer1000, missedShare,
 		},
 		Arms: taxArms,
 		Runs: func(p lab.Profile, _ lab.Arm) int { return p.Runs },
 		Seconds: func(p lab.Profile, arm lab.Arm) float64 {
-			fixed := 10.0
+			fixed := 13.0 // Apache Kafka takes its time to start and to stop
 			if arm.Name == "monolith" {
-				fixed = 7
+				fixed = 5
 			}
 			return fixed + (p.Warmup + p.Window).Seconds()
 		},

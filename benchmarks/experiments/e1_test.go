@@ -8,7 +8,7 @@ import (
 )
 
 func costs(total, place float64) map[string]float64 {
-	return map[string]float64{totalPerOrder.Name: total, modulesPerOrder.Name: total * 0.8, placeP50.Name: place, approvedP50.Name: place * 4, memory.Name: 100}
+	return map[string]float64{totalPerOrder.Name: total, modulesPerOrder.Name: total * 0.8, placeP50.Name: place, approvedP50.Name: place * 4, pss.Name: 100}
 }
 
 func TestATaxWithinItsBandsIsSupported(t *testing.T) {

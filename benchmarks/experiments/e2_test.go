@@ -21,7 +21,7 @@ func fullLadder(law func(processes, crossings float64) float64) *lab.Findings {
 	full.Profile = lab.Full
 	return plant(ladder(), full).
 		runs("memory", 12, rung(1, 0.0001, 0.0001, law)).runs("broker", 12, rung(1, 0.0001, 60, law)).
-		runs("four", 12, rung(4, 20, 60, law)).runs("split-kafka", 12, rung(9, 40, 60, law)).
+		runs("four", 12, rung(4, 20, 60, law)).runs("nine", 12, rung(9, 40, 60, law)).
 		runs("talkative-2", 12, rung(2, 30, 60, law)).runs("talkative-4", 12, rung(4, 38, 60, law)).
 		runs("quiet-2", 12, rung(2, 2, 60, law)).runs("quiet-4", 12, rung(4, 5, 60, law)).findings()
 }
@@ -48,7 +48,7 @@ func TestCPUThatFollowsProcessesRefutesTheHypothesis(t *testing.T) {
 func TestTheQuickLadderSupportsAtMostInPart(t *testing.T) {
 	law := func(_, crossings float64) float64 { return 10 + 0.3*crossings }
 	f := plant(ladder(), everything).runs("memory", 6, rung(1, 0.0001, 0.0001, law)).runs("broker", 6, rung(1, 0.0001, 60, law)).
-		runs("four", 6, rung(4, 20, 60, law)).runs("split-kafka", 6, rung(9, 40, 60, law)).findings()
+		runs("four", 6, rung(4, 20, 60, law)).runs("nine", 6, rung(9, 40, 60, law)).findings()
 
 	c := ladder().Conclude(f)
 

@@ -15,7 +15,6 @@ type planted struct {
 	noise      float64
 	random     *rand.Rand
 	records    map[string][]lab.Record
-	notes      []string
 	started    time.Time
 }
 
@@ -40,13 +39,19 @@ func (p *planted) runs(arm string, n int, values map[string]float64) *planted {
 	return p
 }
 
-// findings computes the results as the laboratory does, except for Holm's correction.
-func (p *planted) findings() *lab.Findings {
+// bare are findings without results, for a conclusion that looks at runs only.
+func (p *planted) bare() *lab.Findings {
 	arms, notes, err := p.experiment.Arms(p.setting)
 	if err != nil {
 		panic(err)
 	}
-	f := &lab.Findings{Experiment: p.experiment, Setting: p.setting, Arms: arms, Records: p.records, Notes: append(notes, p.notes...)}
+	return &lab.Findings{Experiment: p.experiment, Setting: p.setting, Arms: arms, Records: p.records, Notes: notes}
+}
+
+// findings computes the results as the laboratory does, except for Holm's correction.
+func (p *planted) findings() *lab.Findings {
+	f := p.bare()
+	arms := f.Arms
 	for _, metric := range p.experiment.Metrics {
 		for i, arm := range arms {
 			var values []float64

@@ -149,18 +149,18 @@ func (m measured) usage(record *lab.Record) {
 			record.Samples[metric] = m.orders()
 		}
 	}
-	var pss float64
+	var resident float64
 	var ours int
 	for _, p := range m.Usage.Processes {
 		switch p.Role {
 		case usage.Modules:
 			ours++
-			pss += p.PSS
+			resident += p.PSS
 		case usage.Broker, usage.Database:
-			pss += p.PSS
+			resident += p.PSS
 		}
 	}
-	record.Values[memory.Name], record.Values[processes.Name] = pss, float64(ours)
+	record.Values[pss.Name], record.Values[processes.Name] = resident, float64(ours)
 	record.Values[ordersPerSecond.Name] = float64(m.orders()) / m.Load.Seconds()
 }
 

@@ -17,7 +17,7 @@ var (
 	approvedP50       = lab.Metric{Name: "approved_p50_ms", Label: "order approved, p50", Unit: "ms", Headline: true}
 	approvedP90       = lab.Metric{Name: "approved_p90_ms", Label: "order approved, p90", Unit: "ms"}
 	approvedP99       = lab.Metric{Name: "approved_p99_ms", Label: "order approved, p99", Unit: "ms"}
-	memory            = lab.Metric{Name: "pss_mib", Label: "memory (PSS) of modules, broker and database", Unit: "MiB", Headline: true}
+	pss               = lab.Metric{Name: "pss_mib", Label: "memory (PSS) of modules, broker and database", Unit: "MiB", Headline: true}
 	processes         = lab.Metric{Name: "processes", Label: "processes", Neutral: true}
 	idleCPU           = lab.Metric{Name: "idle_cpu", Label: "CPU when nothing happens", Unit: "ms/s"}
 	ordersPerSecond   = lab.Metric{Name: "orders_per_second", Label: "orders placed", Unit: "1/s", Neutral: true}

@@ -55,7 +55,7 @@ func number(v float64) string {
 }
 
 // percent writes a share: 15 %.
-func percent(share float64) string { return number(100*share) + " %" }
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 3, 64) + " %" }
 
 // foreword are the first words of a verdict where something stood in for what was asked for, or was left out; "" where all is there.
 func foreword(f *lab.Findings) string {

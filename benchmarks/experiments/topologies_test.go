@@ -24,7 +24,7 @@ func TestEveryTopologyOfTheLaboratoryCanBeRead(t *testing.T) {
 		for _, p := range read.Processes {
 			placed += len(p.Modules)
 		}
-		if placed != len(modules.Names) {
+		if len(read.Processes) > 0 && placed != len(modules.Names) { // some are servers alone
 			t.Errorf("%s places %d modules of %d", file, placed, len(modules.Names))
 		}
 	}

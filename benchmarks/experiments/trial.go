@@ -22,7 +22,7 @@ type drive struct {
 	Mix town.Mix
 	// Journey is made instead of the mix, if it is not nil.
 	Journey load.Journey
-	// Rate of arrivals per second, in an open loop with Poisson arrivals. Clients make a closed loop instead.
+	// Rate of arrivals per second, in an open loop: see steadyPoisson. Clients make a closed loop instead.
 	Rate    float64
 	Clients int
 	Size    town.Size
@@ -63,7 +63,7 @@ func (d drive) withDefaults(p lab.Profile) drive {
 		d.Rate = standardRate
 	}
 	if d.Size == (town.Size{}) {
-		d.Size = town.Size{Restaurants: 8, Diners: 128, Couriers: 48}
+		d.Size = town.Size{Restaurants: 8, Diners: 128, Couriers: 32}
 	}
 	if d.Speed == 0 {
 		d.Speed = 60
@@ -252,7 +252,7 @@ func (d drive) loop(s *site, recorder *load.Recorder, stop <-chan struct{}) func
 		return load.Closed{Clients: d.Clients, Ramp: d.Warmup / 2, Drain: drainFor, Recorder: recorder, Journey: journey, Stop: stop}.Run
 	}
 	return load.Open{
-		Arrivals: load.Poisson(d.Rate, s.trial.Seed), Workers: workers, MaxJourneys: room, Drain: drainFor,
+		Arrivals: steadyPoisson(d.Rate, s.trial.Seed), Workers: workers, MaxJourneys: room, Drain: drainFor,
 		Recorder: recorder, Journey: journey, Stop: stop,
 	}.Run
 }
