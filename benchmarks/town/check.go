@@ -14,9 +14,9 @@ import (
 
 const (
 	// quietPoll is how often the books are read while something is under way.
-	quietPoll = 100 * time.Millisecond
-	// settling is how long a check waits for what it found to go away: an order that moved while it was looked at.
-	settling = 3 * time.Second
+	quietPoll = 50 * time.Millisecond
+	// defaultSettling is how long a check waits for what it found to go away: an order that moved while it was looked at.
+	defaultSettling = 3 * time.Second
 )
 
 // Quiet waits until no saga is open, no event unsettled, nobody's money in an open operation and nobody still to be told, or until ctx ends: then
@@ -56,13 +56,13 @@ func (t *Town) Quiet(ctx context.Context) error {
 // Sums over all orders (I5, I12) are compared only if nobody else ordered, and nothing happened while the orders were read.
 func (t *Town) Check(ctx context.Context) (violations map[string]int, told []string, err error) {
 	found, all := rules.NewFound(), t.orders.snapshot()
-	rest, err := t.checkOrders(ctx, found, all)
-	if err != nil {
-		return nil, nil, fmt.Errorf("checking the orders: %w", err)
-	}
-	foreign, err := t.checkAsked(ctx, found, all)
+	listed, foreign, err := t.checkAsked(ctx, found, all)
 	if err != nil {
 		return nil, nil, fmt.Errorf("checking the list of orders: %w", err)
+	}
+	rest, err := t.checkOrders(ctx, found, all, listed)
+	if err != nil {
+		return nil, nil, fmt.Errorf("checking the orders: %w", err)
 	}
 	if err := found.Charges(ctx, t.staff, func(orderID string) bool { return t.orders.find(orderID) != nil }); err != nil {
 		return nil, nil, fmt.Errorf("checking the ledger: %w", err)
@@ -75,7 +75,7 @@ func (t *Town) Check(ctx context.Context) (violations map[string]int, told []str
 			return nil, nil, fmt.Errorf("repeating requests: %w", err)
 		}
 	}
-	after, err := rules.AwaitQuiet(ctx, t.staff, quietPoll, settling)
+	after, err := rules.AwaitQuiet(ctx, t.staff, quietPoll, t.settling)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +93,7 @@ type rest struct {
 }
 
 // checkOrders reads each order's page, and all views.
-func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order) (r rest, err error) {
+func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order, listed map[string]string) (r rest, err error) {
 	before, err := rules.ReadBooks(ctx, t.staff)
 	if err != nil {
 		return r, err
@@ -110,8 +110,12 @@ func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for i, o := range all {
-		if o.id != "" {
-			group.Go(func() error { return t.checkOrder(groupCtx, found, o, views, &pages[i]) })
+		asked := t.asked(o)
+		if asked.ID == "" { // the server's answer was lost; the order may be there
+			asked.ID = listed[o.quoteID]
+		}
+		if asked.ID != "" {
+			group.Go(func() error { return t.checkOrder(groupCtx, found, o, asked, views[asked.ID], &pages[i]) })
 		}
 	}
 	if err := group.Wait(); err != nil {
@@ -129,45 +133,43 @@ func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order
 	return r, nil
 }
 
-// checkOrder holds an order against what was asked, and its view against its page.
-func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, views map[string]api.View, page *api.OrderPage) error {
-	view, viewed := views[o.id]
+// checkOrder holds an order against what was asked, and its view, as it was listed, against its page.
+func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, asked rules.Placed, view api.View, page *api.OrderPage) error {
 	var told rules.Track
-	limit := time.Now().Add(settling)
+	limit := time.Now().Add(t.settling)
 	for first := true; ; first = false {
-		err := o.diner.api.Get(ctx, "/v1/orders/"+o.id, page)
+		*page = api.OrderPage{}
+		err := o.diner.api.Get(ctx, "/v1/orders/"+asked.ID, page)
 		if api.Absent(err) {
-			found.Violated("I1", "order %s was acknowledged and does not exist", o.id)
+			found.Violated("I1", "order %s was acknowledged and does not exist", asked.ID)
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if !first || !viewed {
+		if !first || view.OrderID == "" {
 			view = api.View{}
-			err := t.staff.Get(ctx, "/v1/tracking/"+o.id, &view)
-			if viewed = err == nil; err != nil && !api.Absent(err) {
+			if err := t.staff.Get(ctx, "/v1/tracking/"+asked.ID, &view); err != nil && !api.Absent(err) {
 				return err
 			}
 		}
-		told = t.live.told(o.id)
-		if settled(*page, view, viewed, told) || time.Now().After(limit) {
+		told = t.live.told(asked.ID)
+		if settled(*page, view, told) || time.Now().After(limit) {
 			break
 		}
-		*page = api.OrderPage{}
 	}
 	if len(page.Missing) > 0 {
-		return fmt.Errorf("the page of order %s misses %s", o.id, strings.Join(page.Missing, ", "))
+		return fmt.Errorf("the page of order %s misses %s", asked.ID, strings.Join(page.Missing, ", "))
 	}
 	if moving(page.Order.State) {
-		found.Violated("I9", "order %s does not get on: it is %s", o.id, page.Order.State)
+		found.Violated("I9", "order %s does not get on: it is %s", asked.ID, page.Order.State)
 	}
-	if page.Order.Total.Amount != o.total {
-		found.Violated("I1", "order %s was acknowledged for %d, and costs %d", o.id, o.total, page.Order.Total.Amount)
+	if o.id != "" && page.Order.Total.Amount != o.total {
+		found.Violated("I1", "order %s was acknowledged for %d, and costs %d", asked.ID, o.total, page.Order.Total.Amount)
 	}
-	found.Page(*page, t.asked(o))
-	found.Tracked(o.id, told)
-	if !viewed {
-		found.Violated("I8", "order %s has no view", o.id)
+	found.Page(*page, asked)
+	found.Tracked(asked.ID, told)
+	if view.OrderID != asked.ID {
+		found.Violated("I8", "order %s has no view", asked.ID)
 		return nil
 	}
 	found.View(*page, view, told)
@@ -175,8 +177,8 @@ func (t *Town) checkOrder(ctx context.Context, found *rules.Found, o *order, vie
 }
 
 // settled tells whether nothing is to be seen of an order on its way from one state to another.
-func settled(page api.OrderPage, view api.View, viewed bool, told rules.Track) bool {
-	return viewed && len(page.Missing) == 0 && !moving(page.Order.State) && told.Sequence <= view.Sequence && len(rules.Differences(page, view)) == 0
+func settled(page api.OrderPage, view api.View, told rules.Track) bool {
+	return view.OrderID == page.Order.ID && len(page.Missing) == 0 && !moving(page.Order.State) && told.Sequence <= view.Sequence && len(rules.Differences(page, view)) == 0
 }
 
 // moving tells whether an order is in a state that it leaves by itself.
@@ -186,8 +188,8 @@ func (t *Town) asked(o *order) rules.Placed {
 	return rules.Placed{ID: o.id, QuoteID: o.quoteID, ConsumerID: o.diner.api.Subject(), Refused: o.refused}
 }
 
-// checkAsked holds the server's list of orders against what was asked, and returns how many are other people's.
-func (t *Town) checkAsked(ctx context.Context, found *rules.Found, all []*order) (foreign int, err error) {
+// checkAsked holds the server's list of orders against what was asked. It returns the ids of those that are there, by quote, and how many are other people's.
+func (t *Town) checkAsked(ctx context.Context, found *rules.Found, all []*order) (listed map[string]string, foreign int, err error) {
 	ours, placed := map[string]bool{}, make([]rules.Placed, 0, len(all))
 	for _, d := range t.diners {
 		ours[d.api.Subject()] = true

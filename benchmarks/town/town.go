@@ -56,6 +56,8 @@ type Town struct {
 	speed  float64
 	since  time.Time   // on the server's clock, a little before the first order
 	before rules.Books // before it, too
+	// settling is how long a check waits for what may yet come right.
+	settling time.Duration
 
 	live   *live
 	orders orders
@@ -87,7 +89,7 @@ func (c Config) Settle(ctx context.Context) (*Town, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Town{config: c, client: client, lines: newLines(client.Target(), c.TLS), live: newLive(), orders: newOrders(), keys: newKeys()}
+	t := &Town{config: c, client: client, lines: newLines(client.Target(), c.TLS), live: newLive(), orders: newOrders(), keys: newKeys(), settling: defaultSettling}
 	t.staff = client.As(api.Identity{Roles: []string{"support", "admin"}, TTL: tokenSeconds})
 	t.poll.Store(int64(defaultPoll))
 	t.over, t.close = context.WithCancel(context.WithoutCancel(ctx))

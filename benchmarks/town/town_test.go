@@ -6,11 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"kerf/benchmarks/load"
+	"kerf/cmd/simulate/rules"
 	"kerf/modules"
 	"kerf/platform/config"
 )
@@ -23,17 +29,17 @@ func startKerf(t *testing.T, speed float64) string {
 	cfg.Database.Dir = cfg.Data
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	out, in := io.Pipe()
-	var log bytes.Buffer
+	var journal bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {
-		err := modules.Serve(ctx, cfg, modules.Options{Version: "test", Stdout: in, Stderr: &log})
+		err := modules.Serve(ctx, cfg, modules.Options{Version: "test", Stdout: in, Stderr: &journal})
 		in.CloseWithError(errors.Join(err, io.EOF))
 		ended <- err
 	}()
 	t.Cleanup(sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the server failed: %v\n%s", err, log.String())
+			t.Errorf("the server failed: %v\n%s", err, journal.String())
 		}
 	}))
 	var url string
@@ -68,20 +74,224 @@ func offer(t *testing.T, town *Town, mix Mix, rate float64, journeys int) (load.
 	return outcome, recorder.Snapshot()
 }
 
-func TestEverybodyGetsTheirOrder(t *testing.T) {
-	town := settleAt(t, startKerf(t, 60), Size{Restaurants: 3, Diners: 8, Couriers: 16})
-	const journeys = 30
-	began := time.Now()
-	mix := Standard
-	mix.Poll = 100 * time.Millisecond
-	outcome, seen := offer(t, town, mix, 20, journeys)
-	t.Log(outcome, seen.Errors, time.Since(began))
+// lively has couriers look often, so that a test does not wait for them.
+func lively(mix Mix) Mix {
+	mix.Poll = 50 * time.Millisecond
+	return mix
+}
+
+// mustHold fails the test unless the town comes to rest and every invariant holds.
+func mustHold(t *testing.T, town *Town) {
+	t.Helper()
 	if err := town.Quiet(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	violations, told, err := town.Check(t.Context())
-	t.Log(violations, told, err, time.Since(began))
-	for name, op := range seen.Ops {
-		t.Log(name, op.Count, op.Failed, load.Percentiles(op.Response))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, n := range violations {
+		if n > 0 {
+			t.Errorf("%s is violated %d times: %q", id, n, told)
+		}
+	}
+	if len(violations) == 0 {
+		t.Error("no invariant was looked at")
+	}
+}
+
+// states counts the town's orders by the state that the server tells.
+func states(t *testing.T, town *Town) map[string]int64 {
+	t.Helper()
+	books, err := rules.ReadBooks(t.Context(), town.staff)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int64{}
+	for name, n := range books.Audits["orders"].Counters {
+		if state, is := strings.CutPrefix(name, "orders_"); is && n > 0 {
+			counts[state] = n
+		}
+	}
+	return counts
+}
+
+func TestEverybodyGetsTheirOrder(t *testing.T) {
+	town := settleAt(t, startKerf(t, 60), Size{Restaurants: 3, Diners: 8, Couriers: 12})
+	const journeys = 24
+	outcome, seen := offer(t, town, lively(Standard), 30, journeys)
+	if outcome.Completed != journeys || len(seen.Errors) > 0 {
+		t.Errorf("%+v, errors %v", outcome, seen.Errors)
+	}
+	for _, step := range Standard.Steps {
+		want := int64(journeys)
+		if step == Page {
+			want *= 2
+		}
+		if got := seen.Ops[string(step)].Count; got != want {
+			t.Errorf("%s was recorded %d times, not %d", step, got, want)
+		}
+	}
+	if seen.Ops[string(Offer)].Count == 0 {
+		t.Error("the looks of couriers were not recorded, and are load like all others")
+	}
+	if place, approved := seen.Ops[string(Place)].Response.Max(), seen.Ops[string(Approved)].Response.Max(); approved < place {
+		t.Errorf("approved after %d µs at most, and placed after %d", approved, place)
+	}
+	mustHold(t, town)
+	if got := states(t, town); len(got) != 1 || got["delivered"] != journeys {
+		t.Errorf("ended as %v", got)
+	}
+}
+
+func TestOrdersThatGoOnViolateNothing(t *testing.T) {
+	town := settleAt(t, startKerf(t, 1), Size{Restaurants: 2, Diners: 4, Couriers: 1})
+	outcome, seen := offer(t, town, Ordering, 50, 10)
+	if outcome.Completed != 10 {
+		t.Fatalf("%+v, errors %v", outcome, seen.Errors)
+	}
+	order, err := town.placeOne(t.Context(), 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := town.Seen(t.Context(), order, "APPROVED"); err != nil {
+		t.Fatal(err)
+	}
+	if err := town.Accept(t.Context(), 0, order); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := town.Seen(t.Context(), order, "ACCEPTED"); err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, town)
+	if got := states(t, town); got["approved"] != 10 || got["accepted"] != 1 {
+		t.Errorf("the orders are %v", got)
+	}
+}
+
+// placeOne orders by single requests.
+func (t *Town) placeOne(ctx context.Context, n int) (string, error) {
+	quote, err := t.QuoteFor(ctx, 0, n)
+	if err != nil {
+		return "", err
+	}
+	return t.PlaceQuote(ctx, 0, n, quote)
+}
+
+func TestSingleRequestsTellWhatTheyShow(t *testing.T) {
+	town, ctx := settleAt(t, startKerf(t, 1), Size{Restaurants: 2, Diners: 4, Couriers: 1}), t.Context()
+	order, err := town.placeOne(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := town.Seen(ctx, order, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	approved, err := town.Seen(ctx, order, "APPROVED")
+	if err != nil || approved.Before(told) {
+		t.Errorf("told of at %s, approved at %s, %v", told, approved, err)
+	}
+	if state, err := town.State(ctx, 0, order); err != nil || state != "APPROVED" {
+		t.Errorf("the order is %q, %v", state, err)
+	}
+	if missing, err := town.PageOf(ctx, 0, order); err != nil || missing != 0 {
+		t.Errorf("the page misses %d parts, %v", missing, err)
+	}
+	if listed, err := town.Listed(ctx, 0, order); err != nil || !listed {
+		t.Errorf("the order is listed: %v, %v", listed, err)
+	}
+	for name, err := range map[string]error{
+		"search": town.SearchNow(ctx, 0, 3), "tracking": town.TrackingOf(ctx, 0, order), "ticket": town.TicketOf(ctx, 0, order),
+		"courier": town.CourierLook(ctx, 0, 5), "accept": town.Accept(ctx, 0, order),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := town.Accept(ctx, 0, order); !strings.HasPrefix(load.Kind(err), "4") {
+		t.Errorf("a second acceptance: %v", err)
+	}
+	if _, err := town.PageOf(ctx, 0, "nobody's"); err == nil {
+		t.Error("an order of nobody's was looked at")
+	}
+}
+
+func TestACourierWhoseOrderFailsIsFreeForTheNext(t *testing.T) {
+	var broken atomic.Int32
+	url := through(t, startKerf(t, 60), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		// The first to stand at a counter finds no server, and so does not get on.
+		if strings.HasSuffix(r.URL.Path, "/arrival-at-pickup") && broken.CompareAndSwap(0, 1) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	town := settleAt(t, url, Size{Restaurants: 1, Diners: 2, Couriers: 1})
+	outcome, seen := offer(t, town, lively(Standard), 50, 3)
+	if outcome.Failed != 1 || outcome.Completed != 2 || seen.Errors["at_pickup: 503"] != 1 {
+		t.Errorf("%+v, errors %v", outcome, seen.Errors)
+	}
+	if outcome.Failure == nil || !strings.HasPrefix(outcome.Failure.Error(), "at_pickup: 503") {
+		t.Errorf("the failure is %v", outcome.Failure)
+	}
+	mustHold(t, town)
+	if got := states(t, town); got["delivered"] != 2 || got["cancelled"] != 1 {
+		t.Errorf("ended as %v", got)
+	}
+}
+
+func TestATownIsReachedOverTLS(t *testing.T) {
+	backend := startKerf(t, 1)
+	proxy := httptest.NewUnstartedServer(proxyTo(t, backend))
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // of the one who does not trust it
+	proxy.StartTLS()
+	t.Cleanup(proxy.Close)
+	if _, err := Settle(t.Context(), proxy.URL, Size{Diners: 1}); err == nil {
+		t.Error("a certificate of nobody's was trusted")
+	}
+	trust := proxy.Client().Transport.(*http.Transport).TLSClientConfig
+	town, err := Config{URL: proxy.URL, TLS: trust, Size: Size{Restaurants: 1, Diners: 1, Couriers: 1}}.Settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(town.Close)
+	for _, mix := range []Mix{Browsing, Ordering} {
+		if outcome, seen := offer(t, town, mix, 50, 3); outcome.Completed != 3 {
+			t.Errorf("%s: %+v, errors %v", mix.Name, outcome, seen.Errors)
+		}
+	}
+	mustHold(t, town)
+}
+
+func TestWhereNoTownCanBeIsToldInOneLine(t *testing.T) {
+	answer := func(handler http.HandlerFunc) string {
+		s := httptest.NewServer(handler)
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	clock := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/clock" {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"status":403,"code":"forbidden","title":"no"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"now":"2026-01-02T03:04:05Z","speed":1,"segments":[]}`)
+	}
+	gone := answer(clock)
+	nobody := httptest.NewServer(nil)
+	nobody.Close()
+	for name, c := range map[string]struct{ url, told string }{
+		"nobody listens":   {nobody.URL, "does not answer as a Kerf does"},
+		"something else":   {answer(http.NotFound), "does not answer as a Kerf does"},
+		"another JSON":     {answer(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), "tells no time"},
+		"no tokens for us": {gone, "grants no tokens"},
+		"no address":       {"127.0.0.1:80", "is not the address of a server"},
+	} {
+		_, err := Settle(t.Context(), c.url, Size{})
+		if err == nil || !strings.Contains(err.Error(), c.told) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -89,7 +89,8 @@ func (p *play) checkAsked(ctx context.Context, found *rules.Found) (foreign int,
 	}
 	// The two clocks agree to some milliseconds of the wall, which are seconds of the domain at a high speed.
 	since := p.start.Add(-time.Duration(p.clock.Speed() * float64(time.Second)))
-	return found.Asked(ctx, p.staff, since, func(consumerID string) bool { return ours[consumerID] }, placed)
+	_, foreign, err = found.Asked(ctx, p.staff, since, func(consumerID string) bool { return ours[consumerID] }, placed)
+	return foreign, err
 }
 
 // repeats is how many of the day's orders are sent again at its end.

@@ -20,9 +20,12 @@ type Placed struct {
 
 // Asked lists the orders placed since a domain instant, and holds them against those that were asked for: none may be missing that was
 // acknowledged, and none be there that was not wanted (I1, I2). One that was sent and not answered may be there or not. ours tells whose
-// orders are held against placed; it returns how many of others there are.
-func (f *Found) Asked(ctx context.Context, staff *api.Caller, since time.Time, ours func(consumerID string) bool, placed []Placed) (foreign int, err error) {
-	asked, listed := make(map[string]*Placed, len(placed)), make(map[string]bool, len(placed))
+// orders are held against placed. It returns the ids of those that are there, by quote, and how many there are of other people.
+func (f *Found) Asked(
+	ctx context.Context, staff *api.Caller, since time.Time, ours func(consumerID string) bool, placed []Placed,
+) (listed map[string]string, foreign int, err error) {
+	asked := make(map[string]*Placed, len(placed))
+	listed = make(map[string]string, len(placed))
 	for i, p := range placed {
 		if p.QuoteID != "" {
 			asked[p.QuoteID] = &placed[i]
@@ -31,25 +34,25 @@ func (f *Found) Asked(ctx context.Context, staff *api.Caller, since time.Time, o
 	query := url.Values{"limit": {"100"}, "placed_after": {since.Format(time.RFC3339Nano)}}
 	for o, err := range api.All[api.Order](ctx, staff, "/v1/orders?"+query.Encode()) {
 		if err != nil {
-			return 0, err
+			return nil, 0, err
 		}
 		p := asked[o.QuoteID]
 		switch {
 		case p == nil && !ours(o.ConsumerID):
 			foreign++
-		case p == nil || p.ConsumerID != o.ConsumerID || p.ID != "" && p.ID != o.ID || listed[o.QuoteID]:
+		case p == nil || p.ConsumerID != o.ConsumerID || p.ID != "" && p.ID != o.ID || listed[o.QuoteID] != "":
 			f.Violated("I2", "order %s was never asked for", o.ID)
 		case p.Refused != "":
 			f.Violated("I2", "order %s exists, though it was refused: %s", o.ID, p.Refused)
 		}
-		listed[o.QuoteID] = true
+		listed[o.QuoteID] = o.ID
 	}
 	for _, p := range placed {
-		if p.ID != "" && !listed[p.QuoteID] {
+		if p.ID != "" && listed[p.QuoteID] == "" {
 			f.Violated("I1", "order %s was acknowledged and is not listed", p.ID)
 		}
 	}
-	return foreign, nil
+	return listed, foreign, nil
 }
 
 // Charges counts the captures of each order in the ledger (I3).
