@@ -236,6 +236,9 @@ func (l *laboratory) work(ctx context.Context, args []string) error {
 		return err
 	}
 	session := lab.BeginSession(append([]string{"go", "run", "./benchmarks", "run"}, args...))
+	if load, cores := session.Load[0], float64(l.environment.Cores); load > 1.5*cores {
+		l.progress.Say(fmt.Sprintf("the machine is busy with something else (load %.1f on %.0f cores): expect void runs and wide intervals", load, cores))
+	}
 	earlier := l.folder.Sessions()
 	l.environment.Sessions = append(slices.Clone(earlier), session)
 	if err := l.folder.SaveEnvironment(l.environment); err != nil {

@@ -238,6 +238,7 @@ func TestEveryChangeOfTheCodeIsAVersion(t *testing.T) {
 	put("README.md", "words")
 	put("main_test.go", "package main")
 	put("out/results.json", "{}")
+	put("kerf-lab-20261124/plan.json", "{}")
 	put("benchmarks/results/quick/results.json", "{}")
 	if got := version(); got != clean {
 		t.Errorf("words and results made it version %s", got)

@@ -21,7 +21,7 @@ func Version(ctx context.Context, source, out string) (version string, changed [
 		version, err = digest()
 		return version, nil, err
 	}
-	counted := []string{"--", ".", ":(exclude)*.md", ":(exclude)*_test.go", ":(exclude)benchmarks/results"}
+	counted := []string{"--", ".", ":(exclude)*.md", ":(exclude)*_test.go", ":(exclude)benchmarks/results", ":(exclude)kerf-lab-*"}
 	if within := portable(source, absolute(out)); filepath.IsLocal(within) {
 		counted = append(counted, ":(exclude)"+within)
 	}
