@@ -36,7 +36,7 @@ func environment(e lab.Environment) ([]fact, *lab.Table) {
 	add("The generator’s settings", pairs(e.Settings))
 	add("Servers installed", pairs(e.Servers))
 	add("Commit", e.Version)
-	add("Files that differed from it", strings.Join(e.Changed, ", "))
+	add("Files that differed from it", some(e.Changed, 6))
 	if len(e.Sessions) == 0 {
 		return sheet, nil
 	}
@@ -58,4 +58,12 @@ func pairs(m map[string]string) string {
 		parts = append(parts, strings.TrimSpace(key+" "+m[key]))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// some joins the first of many words, and says how many more there are.
+func some(words []string, most int) string {
+	if len(words) <= most {
+		return strings.Join(words, ", ")
+	}
+	return strings.Join(words[:most], ", ") + " and " + count(len(words)-most) + " more"
 }

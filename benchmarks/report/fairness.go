@@ -90,7 +90,13 @@ func factsOf(f *lab.Findings) map[string][]string {
 	}
 	for i, arm := range f.Arms {
 		values := map[string][]string{}
-		for _, r := range f.Records[arm.Name] {
+		runs := f.Records[arm.Name]
+		for _, r := range f.Void {
+			if r.Arm == arm.Name {
+				runs = append(slices.Clip(runs), r)
+			}
+		}
+		for _, r := range runs {
 			for name, v := range r.Facts {
 				if !slices.Contains(values[name], v) {
 					values[name] = append(values[name], v)

@@ -39,6 +39,8 @@ type verdict struct {
 	ID, Title, Question, Text, Outcome, Class, Mark string
 	// Null marks E0, by which the others are believed or not.
 	Null, Here bool
+	// Incomplete says that runs are missing.
+	Incomplete bool
 }
 
 // doubt is something to know before the verdicts are believed.
@@ -177,7 +179,7 @@ var outcomes = map[lab.Outcome]struct{ class, mark string }{
 func verdicts(all []*lab.Findings) []verdict {
 	list := make([]verdict, 0, len(all)+1)
 	for _, f := range all {
-		v := verdict{ID: f.Experiment.ID, Title: f.Experiment.Title, Question: f.Experiment.Question, Null: isNull(f), Here: true}
+		v := verdict{ID: f.Experiment.ID, Title: f.Experiment.Title, Question: f.Experiment.Question, Null: isNull(f), Here: true, Incomplete: f.Incomplete}
 		v.Text, v.Outcome, v.Class, v.Mark = concluded(f)
 		list = append(list, v)
 	}
@@ -196,9 +198,6 @@ func concluded(f *lab.Findings) (text, outcome, class, mark string) {
 		o, known = lab.Undecided, outcomes[lab.Undecided]
 	}
 	text = cmp.Or(f.Conclusion.Verdict, "There is no conclusion.")
-	if f.Incomplete {
-		text = "Cut short: " + text
-	}
 	return text, string(o), known.class, known.mark
 }
 
@@ -238,7 +237,7 @@ func tallied(all []*lab.Findings) tally {
 			violated(r, t.broken)
 		}
 		for _, note := range f.Notes {
-			t.left = append(t.left, f.Experiment.ID+": "+note)
+			t.left = append(t.left, f.Experiment.ID+": "+strings.TrimSuffix(note, "."))
 		}
 	}
 	return t

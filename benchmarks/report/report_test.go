@@ -386,3 +386,15 @@ func TestNumbersAreForReaders(t *testing.T) {
 		}
 	}
 }
+
+func TestCurvesOfArmsHaveTheirColoursAndNames(t *testing.T) {
+	f := &lab.Findings{Arms: []lab.Arm{{Name: "monolith", Label: "one process"}, {Name: "split", Label: "one process per module"}}}
+	for label, want := range map[string]struct {
+		series int
+		short  string
+	}{"one process": {0, "monolith"}, "one process per module: the law": {1, "split: the law"}, "split": {1, "split"}, "browse": {-1, "browse"}} {
+		if series, short := armOf(f, label); series != want.series || short != want.short {
+			t.Errorf("%q is series %d and called %q, want %d and %q", label, series, short, want.series, want.short)
+		}
+	}
+}

@@ -83,7 +83,8 @@ func describe(rows []chart.StripRow, unit string) string {
 	return strings.Join(told, " ")
 }
 
-// spread is a scale that shows how values differ: logarithmic from a factor of eight on, else linear, from zero only if that costs no more than a third.
+// spread is a scale that shows how values differ: logarithmic from a factor of eight on, else linear, from zero if they differ by more than a factor
+// of two. It spans a tenth of the values to both sides at least, so that mere noise does not look like a difference.
 func spread(values []float64) chart.Scale {
 	low, high := slices.Min(values), slices.Max(values)
 	switch {
@@ -92,7 +93,8 @@ func spread(values []float64) chart.Scale {
 	case low > 0 && low < high/2:
 		return chart.Linear(append(values, 0)...)
 	}
-	return chart.Linear(values...)
+	middle := (low + high) / 2
+	return chart.Linear(append(values, 0.9*middle, 1.1*middle)...)
 }
 
 // failures is the table of requests that failed, by kind and arm; nil if none did.

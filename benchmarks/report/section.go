@@ -3,6 +3,7 @@ package report
 import (
 	"html/template"
 	"slices"
+	"strings"
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/report/chart"
@@ -93,7 +94,7 @@ func newArmRow(f *lab.Findings, i int, arm lab.Arm) armRow {
 	return row
 }
 
-// plane draws a figure of an experiment's conclusion. Curves that are named like an arm get its colour and marker.
+// plane draws a figure of an experiment's conclusion. Curves whose labels begin with an arm’s get its colour and marker.
 func plane(f *lab.Findings, fig lab.Figure) (figure, bool) {
 	var xs, ys []float64
 	n := 0
@@ -118,16 +119,37 @@ func plane(f *lab.Findings, fig lab.Figure) (figure, bool) {
 	for _, l := range fig.Lines {
 		p.Marks = append(p.Marks, chart.Rule{At: l.At, Vertical: l.Vertical, Label: l.Label})
 	}
-	next := len(f.Arms)
+	next := 1
 	for _, c := range fig.Curves {
-		series := slices.IndexFunc(f.Arms, func(a lab.Arm) bool { return a.Name == c.Label || a.Label == c.Label })
+		if i, _ := armOf(f, c.Label); i >= 0 {
+			next = len(f.Arms)
+		}
+	}
+	for _, c := range fig.Curves {
+		series, label := armOf(f, c.Label)
 		if series < 0 {
 			series = next
 			next++
 		}
+		c.Label = label
 		p.Marks = append(p.Marks, curve(c, series)...)
 	}
 	return figure{Title: fig.Title, Says: fig.Note, Panels: []panel{{SVG: p.SVG()}}}, true
+}
+
+// armOf finds the arm whose label or name a curve's label begins with, -1 if there is none, and puts the arm's name in place of its label, which is
+// longer than there is room for.
+func armOf(f *lab.Findings, label string) (series int, short string) {
+	series, short = -1, label
+	longest := 0
+	for i, arm := range f.Arms {
+		for _, known := range []string{arm.Label, arm.Name} {
+			if rest, ok := strings.CutPrefix(label, known); ok && len(known) > longest {
+				series, short, longest = i, arm.Name+rest, len(known)
+			}
+		}
+	}
+	return series, short
 }
 
 func curve(c lab.Curve, series int) []chart.Mark {

@@ -81,6 +81,7 @@ type plane struct {
 }
 
 type note struct {
+	beside bool // a vertical rule, else over a horizontal one
 	anchor string
 	x, y   float64
 	text   string
@@ -106,6 +107,7 @@ func (p Plane) SVG() template.HTML {
 	for _, m := range p.Marks {
 		m.draw(d)
 	}
+	d.spreadNotes()
 	for _, n := range d.notes {
 		d.text("note", n.anchor, n.x, n.y, n.text)
 	}
@@ -284,7 +286,7 @@ func (r Rule) draw(d *plane) {
 		if at < d.top+9 {
 			at = y + 12
 		}
-		d.notes = append(d.notes, note{"start", d.left + 4, at, short(r.Label, d.right-d.left-4)})
+		d.notes = append(d.notes, note{false, "start", d.left + 4, at, short(r.Label, d.right-d.left-4)})
 	}
 }
 
@@ -298,9 +300,26 @@ func (r Rule) vertical(d *plane) {
 	y := d.top + 10 + float64(d.rules%8)*lineHeight
 	d.rules++
 	if room := d.right - x - 4; room > width(r.Label) || room > x-d.left {
-		d.notes = append(d.notes, note{"start", x + 4, y, short(r.Label, room)})
+		d.notes = append(d.notes, note{true, "start", x + 4, y, short(r.Label, room)})
 	} else {
-		d.notes = append(d.notes, note{"end", x - 4, y, short(r.Label, x-d.left-4)})
+		d.notes = append(d.notes, note{true, "end", x - 4, y, short(r.Label, x-d.left-4)})
+	}
+}
+
+// spreadNotes moves the labels of horizontal rules apart.
+func (d *plane) spreadNotes() {
+	slices.SortStableFunc(d.notes, func(a, b note) int { return cmp.Compare(a.y, b.y) })
+	var at []float64
+	for _, n := range d.notes {
+		if !n.beside {
+			at = append(at, n.y)
+		}
+	}
+	spread(at, d.top+9, d.bottom-3, lineHeight-1)
+	for i := range d.notes {
+		if !d.notes[i].beside {
+			d.notes[i].y, at = at[0], at[1:]
+		}
 	}
 }
 
