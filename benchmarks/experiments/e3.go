@@ -24,7 +24,7 @@ const (
 )
 
 // sweep is how many clients a closed loop has, one after another.
-var sweep = []int{1, 2, 4, 8, 16, 32}
+var sweep = []int{1, 2, 4, 8, 16, 32, 64}
 
 var (
 	kneeRate       = lab.Metric{Name: "knee_per_second", Label: "highest rate of orders within the objective", Unit: "1/s", More: true, Headline: true}

@@ -65,7 +65,7 @@ func TestTheFiguresHoldTheRunsPointsAndTheLaw(t *testing.T) {
 	if n := len(latency.Curves[0].Points); n != 4 || len(latency.Lines) != 2 || !latency.Lines[1].Vertical {
 		t.Errorf("%d points of latency, lines %+v", n, latency.Lines)
 	}
-	if n := len(throughput.Curves[0].Points); n != len(sweep) {
+	if n := len(throughput.Curves[0].Points); n != 6 {
 		t.Errorf("%d numbers of clients", n)
 	}
 	if fitted := throughput.Curves[1]; !fitted.Dashed || math.Abs(fitted.Points[0].Y-40) > 1 {

@@ -32,8 +32,8 @@ const (
 // visibilityRate is in orders per second: well below the knee of all arms, because a window that is measured in a queue is the queue's.
 const visibilityRate = 12
 
-// lookAgain is the pause between looks.
-const lookAgain = time.Millisecond
+// lookAgain is the shortest pause between looks. Later ones are a tenth of the time that has passed, so that a long wait costs few looks.
+const lookAgain = 200 * time.Microsecond
 
 var (
 	readP50   = lab.Metric{Name: "accepted_read_p50_ms", Label: "accepted in the kitchen until read from orders, p50", Unit: "ms", Headline: true}
@@ -178,11 +178,11 @@ func (w writer) told(ctx context.Context, caller *load.Caller, name, order, stat
 // look reads the order again and again until it shows that it was accepted. What is observed is when the look was begun that showed it: a client who comes
 // so late after the acknowledgement sees the write, and the length of a look, which differs between arms, is not in it.
 func (w writer) look(ctx context.Context, caller *load.Caller, order string, acknowledged time.Time) error {
-	intended, first := acknowledged, true
-	for {
+	for first := true; ; first = false {
 		var state string
 		var begun time.Time
-		done, err := caller.Do(ctx, "look", intended, func(ctx context.Context, worker int) (err error) {
+		// A look has no schedule that it could be late for: it is intended when the pause is over.
+		done, err := caller.Do(ctx, "look", time.Now(), func(ctx context.Context, worker int) (err error) {
 			begun = time.Now()
 			state, err = w.town.State(ctx, worker, order)
 			return err
@@ -201,7 +201,9 @@ func (w writer) look(ctx context.Context, caller *load.Caller, order string, ack
 			caller.Observe(seenRead, acknowledged, begun, nil)
 			return nil
 		}
-		intended, first = done.Add(lookAgain), false
+		if err := wait(ctx, max(lookAgain, done.Sub(acknowledged)/10)); err != nil {
+			return err
+		}
 	}
 }
 
@@ -264,7 +266,7 @@ func shareOf(f *lab.Findings, arm string, metric lab.Metric) string {
 
 var visibilityRemarks = []string{
 	"A look's time is not in the window: it counts until the look was begun that showed the write, and is 0 if the first one did. Looks follow each other after a " +
-		"look's own time and 1 ms, so a window is known to about that.",
+		"look's own time and a tenth of what has passed, so a window is known to about that, and told rather too long.",
 	"The stream's times hold the way to the client. A time is 0 where the stream told before the answer to the write was read.",
 	"The list of views is read where reads-your-writes is asked: one order's view would do, but for that the API itself waits when the order is fresh.",
 }

@@ -12,6 +12,7 @@ import (
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/load"
+	"kerf/cmd/topology/status"
 )
 
 // How E9 asks. Each endpoint is asked at its own instants, whatever becomes of the others: in a journey of several requests the first that fails
@@ -26,6 +27,13 @@ const (
 	// looked is how many orders there are to look at.
 	looked = 48
 	bin    = 100 * time.Millisecond
+	// moreKills is how many of the victim's next starts are killed, too. The topology doubles its pause before each, from 0.1 s on, so that the victim is away for
+	// nearly two seconds, as if it had to be started elsewhere. Killed once it is back after some 0.3 s: three requests of an endpoint, or four.
+	moreKills = 3
+	// downAtMost bounds that.
+	downAtMost = 20 * time.Second
+	// lossesFor is how long after the kill losses are counted.
+	lossesFor = 10 * time.Second
 )
 
 // endpoint is something that a client asks for, and which modules have to answer for that.
@@ -45,8 +53,8 @@ var endpoints = []endpoint{
 	{"courier", []string{"delivery"}},
 }
 
-// approvals is what becomes of the orders that are placed: the saga calls the kitchen and accounting, and tracking tells.
-var approvals = endpoint{"approved", []string{"orders", "restaurants", "consumers", "kitchen", "accounting", "tracking"}}
+// approvals is what becomes of the orders that are placed: the saga calls the kitchen and accounting, and tracking hears of it by the broker.
+var approvals = endpoint{"approved", []string{"orders", "restaurants", "consumers", "kitchen", "accounting", "tracking", broker}}
 
 // wholePage is the page with nothing missing.
 var wholePage = endpoint{"whole_page", []string{"orders", "kitchen", "delivery", "accounting"}}
@@ -75,7 +83,7 @@ func blast() lab.Experiment {
 	}
 	return lab.Experiment{
 		ID: "E9", Title: "Blast radius",
-		Question:   "A process is killed and started again at once: which requests fail, for how long?",
+		Question:   "A process is killed and is away for two seconds: which requests fail, for how long?",
 		Hypothesis: "The monolith loses everything until it is back; a split loses what needs the dead process in the same moment, and nothing else.",
 		Published:  []lab.Finding{{Source: "arXiv 2506.11176, 2025", Found: "blast radius of a failure in a graph of services: 0.161 predicted, 0.186 observed"}},
 		Metrics:    metrics,
@@ -90,7 +98,7 @@ func blast() lab.Experiment {
 }
 
 func beforeKill(p lab.Profile) time.Duration { return p.Window * 3 / 10 }
-func afterKill(p lab.Profile) time.Duration  { return p.Window }
+func afterKill(p lab.Profile) time.Duration  { return max(lossesFor, p.Window) }
 
 // blastArms are named by what is killed.
 func blastArms(s lab.Setting) ([]lab.Arm, []string, error) {
@@ -98,7 +106,7 @@ func blastArms(s lab.Setting) ([]lab.Arm, []string, error) {
 	whole.Label, whole.Parameters = "monolith killed", map[string]any{"kill": "kerf"}
 	victims := []string{"kitchen", "restaurants"}
 	if s.Profile.Name != lab.Quick.Name {
-		victims = append(victims, "orders", "gateway")
+		victims = append(victims, "orders", "gateway", broker)
 	}
 	var split []lab.Arm
 	for _, victim := range victims {
@@ -111,10 +119,25 @@ func blastArms(s lab.Setting) ([]lab.Arm, []string, error) {
 	return append([]lab.Arm{whole}, split...), notes, err
 }
 
-// victim is the process that an arm kills.
+// broker as a victim is Apache Kafka, or kfake where that stands in.
+const broker = "broker"
+
+// victim is what an arm kills.
 func victim(a lab.Arm) string {
 	name, _ := a.Parameters["kill"].(string)
 	return name
+}
+
+// nameOf is the name of the victim in the topology.
+func nameOf(a lab.Arm) string {
+	switch name := victim(a); {
+	case name == broker && a.Kfake:
+		return "kfake"
+	case name == broker:
+		return "kafka"
+	default:
+		return name
+	}
 }
 
 // needsVictim tells whether an endpoint cannot be answered while an arm's victim is away.
@@ -196,7 +219,7 @@ func (k *killing) approvedOrder(ctx context.Context, worker, n int) (order strin
 // ask asks for a while, kills the victim, and asks on. It returns when that was, and when its successor was ready.
 func (k *killing) ask(ctx context.Context, before, after time.Duration) (killed, ready time.Time, err error) {
 	recorder := load.NewRecorder()
-	recorder.Begin()
+	recorder.Begin() // all counts: there was load before, in the preparation
 	k.goodput = newGoodput(time.Now(), bin)
 	if err := k.watch.Begin(); err != nil {
 		return killed, ready, err
@@ -207,12 +230,12 @@ func (k *killing) ask(ctx context.Context, before, after time.Duration) (killed,
 		if killErr = wait(ctx, before); killErr != nil {
 			return
 		}
-		if killed, killErr = k.stand.Kill(victim(k.trial.Arm)); killErr != nil {
+		if killed, killErr = k.keepDown(ctx, nameOf(k.trial.Arm)); killErr != nil {
 			return
 		}
 		waiting, cancel := context.WithTimeout(ctx, quietFor)
 		defer cancel()
-		ready, killErr = k.stand.Ready(waiting, victim(k.trial.Arm))
+		ready, killErr = k.stand.Ready(waiting, nameOf(k.trial.Arm))
 	})
 	_, err = load.Open{
 		Arrivals: load.For(before+after+settled, load.Poisson(askRate*float64(len(endpoints)), k.trial.Seed)),
@@ -226,6 +249,51 @@ func (k *killing) ask(ctx context.Context, before, after time.Duration) (killed,
 	used, watchErr := k.watch.End()
 	k.trial.Record.Usage = used
 	return killed, ready, errors.Join(err, killErr, watchErr)
+}
+
+// keepDown kills a process, and its next starts. It returns when it killed it first.
+func (k *killing) keepDown(ctx context.Context, name string) (killed time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, downAtMost)
+	defer cancel()
+	if killed, err = k.stand.Kill(name); err != nil {
+		return killed, err
+	}
+	for seen := 0; seen < moreKills; {
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return killed, fmt.Errorf("%s was not started again: %w", name, err)
+		}
+		child, err := k.child(name)
+		if err != nil {
+			return killed, err
+		}
+		if child.Restarts <= seen || child.PID == 0 {
+			continue
+		}
+		seen = child.Restarts
+		if _, err := k.stand.Kill(name); err != nil {
+			return killed, err
+		}
+	}
+	return killed, nil
+}
+
+// child is what the topology tells of a process or server.
+func (k *killing) child(name string) (status.Child, error) {
+	state, err := k.stand.Status()
+	if err != nil {
+		return status.Child{}, err
+	}
+	for _, p := range state.Processes {
+		if p.Name == name {
+			return p.Child, nil
+		}
+	}
+	for _, s := range state.Servers {
+		if s.Name == name {
+			return s.Child, nil
+		}
+	}
+	return status.Child{}, fmt.Errorf("the topology has no %s", name)
 }
 
 // journey is one request to one of the endpoints, in turn.
@@ -269,13 +337,13 @@ func (k *killing) approved(ctx context.Context, order string, intended time.Time
 	return err == nil
 }
 
-// fill tells what was lost in the ten seconds after the kill (in the full profile, thirty).
+// fill tells what was lost in the ten seconds after the kill, and when all was well again.
 func (k *killing) fill(killed, ready time.Time, after time.Duration) {
 	record, at := k.trial.Record, killed.Sub(k.goodput.began)
 	record.Values, record.Series = map[string]float64{}, map[string][]lab.Point{}
 	var spared, needing, back []float64
 	for _, e := range watched {
-		lost := k.goodput.lost(e.name, at, at+after).Seconds() * 10 / after.Seconds()
+		lost := k.goodput.lost(e.name, at, at+lossesFor).Seconds()
 		record.Values[lostOf(e).Name] = lost
 		if e.needsVictim(k.trial.Arm) {
 			needing = append(needing, lost)

@@ -71,8 +71,8 @@ func blastShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
 	c.Remarks = append(c.Remarks,
 		"A second is lost if all requests that were to be sent in it failed, or were not answered well within a second; half of them failed for two seconds are a second, too. "+
 			"Divided by ten it is the share of requests that failed in the ten seconds after the kill.",
-		"What died is started again after a pause of 0.1 s by the program that runs the topology; how soon it is back is that pause, the start itself and the time until "+
-			"callers find it again. An installation that reschedules a container takes longer.",
+		"What died is started again by the program that runs the topology. Its next three starts are killed, too, so that it is away for nearly two seconds, as if it had to be "+
+			"started on another machine; killed once, it is back in some 0.3 s, which is three or four requests of an endpoint.",
 		"Approved counts orders that were approved within a second of the moment at which they were to be placed. Those that come later are late, not lost: all orders are "+
 			"held against the invariants after each run, the acknowledged and the doubtful.",
 		"A page is answered without the parts whose module is away; the whole page is one with nothing missing.",
