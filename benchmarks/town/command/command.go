@@ -115,7 +115,7 @@ func (r *run) arrive() (rate float64, err error) {
 	} else if err != nil {
 		return 0, err
 	}
-	o.length = min(o.length, length)
+	o.length = min(o.length, length+time.Second) // the last order counts, too
 	r.report.Loop = fmt.Sprintf("open loop, the day in %s %g times as fast", o.instance, o.speed)
 	r.arrivals = load.For(o.length, arrivals)
 	return 20, nil
@@ -174,6 +174,15 @@ const tellEvery = 5 * time.Second
 
 // window begins and ends what counts, beside the load, and tells how it goes. The returned function ends it if it goes on, and waits for it.
 func (r *run) window(ctx context.Context) (stop func()) {
+	var used time.Duration
+	start := func() {
+		used, _ = load.Self() // what cannot be told is not told
+		r.recorder.Begin()
+	}
+	if r.options.warmup == 0 { // at once, since the first may come at once
+		start()
+		start = func() {}
+	}
 	ended, told := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(told)
@@ -182,7 +191,6 @@ func (r *run) window(ctx context.Context) (stop func()) {
 		defer begin.Stop()
 		defer end.Stop()
 		defer tick.Stop()
-		var used time.Duration
 		finish := func() {
 			r.recorder.End()
 			if now, err := load.Self(); err == nil {
@@ -192,8 +200,7 @@ func (r *run) window(ctx context.Context) (stop func()) {
 		for {
 			select {
 			case <-begin.C:
-				used, _ = load.Self() // what cannot be told is not told
-				r.recorder.Begin()
+				start()
 			case <-end.C:
 				finish()
 				finish = func() {}
