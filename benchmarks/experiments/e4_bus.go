@@ -51,7 +51,8 @@ func busChild(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	source := flags.String("source", ".", "the folder of Kerf's source")
 	seed := flags.Uint64("seed", 1, "of events and arrivals")
 	rate := flags.Float64("rate", 500, "messages per second of the open loop")
-	warmup := flags.Duration("warmup", time.Second, "before each window")
+	first := flags.Duration("first", time.Second, "warm-up before the first part")
+	warmup := flags.Duration("warmup", time.Second, "before each other part")
 	window := flags.Duration("window", 3*time.Second, "of each part")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -69,7 +70,7 @@ func busChild(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return errors.Join(err, carrier.Close())
 	}
 	b := &busBench{
-		bus: carrier, publisher: carrier.Publisher(), payloads: payloads, warmup: *warmup, length: *window,
+		bus: carrier, publisher: carrier.Publisher(), payloads: payloads, first: *first, warmup: *warmup, length: *window,
 		watch:  usage.Watch(append(groups, usage.Group{Name: *driver + " module", Role: usage.Modules, PID: os.Getpid()})...),
 		ledger: newLedger(), told: report{Values: map[string]float64{}, Samples: map[string]int64{}},
 	}

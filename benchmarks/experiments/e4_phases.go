@@ -20,6 +20,7 @@ type busBench struct {
 	bus       bus.Bus
 	publisher message.Publisher
 	payloads  []payload
+	first     time.Duration // the warm-up before the first part
 	warmup    time.Duration
 	length    time.Duration
 	watch     *usage.Watcher
@@ -34,8 +35,8 @@ func (b *busBench) run(ctx context.Context, rate float64, seed uint64) error {
 		return err
 	}
 	defer b.watch.Close()
-	if err = b.flood(ctx, busBatch); err == nil {
-		err = b.flood(ctx, 1)
+	if err = b.flood(ctx, busBatch, b.first); err == nil {
+		err = b.flood(ctx, 1, b.warmup)
 	}
 	if err == nil {
 		err = b.paced(ctx, rate, seed)
@@ -46,7 +47,7 @@ func (b *busBench) run(ctx context.Context, rate float64, seed uint64) error {
 }
 
 // flood publishes size messages at a time, from several publishers, each as soon as the last ones were acknowledged, and counts what is handled.
-func (b *busBench) flood(ctx context.Context, size int) error {
+func (b *busBench) flood(ctx context.Context, size int, warmup time.Duration) error {
 	flooding, stop := context.WithCancel(ctx)
 	defer stop()
 	var publishers sync.WaitGroup
@@ -59,7 +60,7 @@ func (b *busBench) flood(ctx context.Context, size int) error {
 			}
 		})
 	}
-	carried, err := b.count(flooding)
+	carried, err := b.count(flooding, warmup)
 	stop()
 	publishers.Wait()
 	select {
@@ -107,8 +108,8 @@ type flow struct {
 }
 
 // count lets the warm-up pass and counts what is handled in the window after it.
-func (b *busBench) count(ctx context.Context) (c flow, err error) {
-	if err := wait(ctx, b.warmup); err != nil {
+func (b *busBench) count(ctx context.Context, warmup time.Duration) (c flow, err error) {
+	if err := wait(ctx, warmup); err != nil {
 		return c, err
 	}
 	if err := b.watch.Begin(); err != nil {
