@@ -222,3 +222,18 @@ func TestVoidRunsAreCrossedOut(t *testing.T) {
 		t.Errorf("want one run and one void run with its reason: %s", svg)
 	}
 }
+
+func TestTheLabelOfARuleStandsWhereNothingIsDrawn(t *testing.T) {
+	// The curve runs up beside the rule, so that there is no room at its top.
+	p := Plane{Width: 460, Height: 260, X: Axis{Scale: Linear(0, 10)}, Y: Axis{Scale: Linear(0, 10)}, Marks: []Mark{
+		Rule{At: 5, Vertical: true, Label: "knee: 5 /s"}, Line{Points: []Point{{0, 9}, {10, 9.9}}}, Line{Points: []Point{{0, 8}, {10, 7}}}}}
+	svg := string(p.SVG())
+	_, label, ok := strings.Cut(svg, `<text class="note" x="`)
+	var x, y float64
+	if _, err := fmt.Sscanf(label, `%f" y="%f"`, &x, &y); !ok || err != nil {
+		t.Fatalf("no label: %v in %s", err, svg)
+	}
+	if y < 130 {
+		t.Errorf("the label stands at %v, among the curves", y)
+	}
+}

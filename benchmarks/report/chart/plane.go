@@ -77,14 +77,7 @@ type plane struct {
 	left, right, top, bottom float64
 	ends                     []lineEnd // labels to be put beside the lines' ends
 	notes                    []note    // labels of rules, to be put over all marks
-	rules                    int       // labelled vertical rules so far
-}
-
-type note struct {
-	beside bool // a vertical rule, else over a horizontal one
-	anchor string
-	x, y   float64
-	text   string
+	taken                    []Point   // samples of what is drawn, in the picture's own coordinates
 }
 
 type lineEnd struct {
@@ -107,9 +100,8 @@ func (p Plane) SVG() template.HTML {
 	for _, m := range p.Marks {
 		m.draw(d)
 	}
-	d.spreadNotes()
 	for _, n := range d.notes {
-		d.text("note", n.anchor, n.x, n.y, n.text)
+		d.note(n)
 	}
 	d.labelEnds()
 	return d.end()
@@ -203,6 +195,9 @@ func (l Line) draw(d *plane) {
 			path.lift()
 			continue
 		}
+		if path.joined {
+			d.take(*last, p)
+		}
 		path.to(d.x(p.X), d.y(p.Y))
 		last = &p
 	}
@@ -250,6 +245,7 @@ func (m Dots) draw(d *plane) {
 	for _, p := range m.Points {
 		if d.takes(p.X, p.Y) {
 			path += marker(m.Series, d.x(p.X), d.y(p.Y), 3)
+			d.take(p, p)
 			last = &p
 		}
 	}
@@ -267,6 +263,7 @@ func (w Whiskers) draw(d *plane) {
 			}
 			x := d.x(v.X)
 			if d.takes(v.X, v.Low) && d.takes(v.X, v.High) && v.Low < v.High {
+				d.take(Point{v.X, v.Low}, Point{v.X, v.High})
 				low, high := d.y(v.Low), d.y(v.High)
 				d.path("line thin", "M"+n(x)+" "+n(low)+"L"+n(x)+" "+n(high)+"M"+n(x-3)+" "+n(low)+"h6M"+n(x-3)+" "+n(high)+"h6")
 			}
@@ -278,48 +275,13 @@ func (w Whiskers) draw(d *plane) {
 func (r Rule) draw(d *plane) {
 	switch {
 	case r.Vertical && d.X.Scale.Takes(r.At):
-		r.vertical(d)
+		x := d.x(r.At)
+		d.line("rule", x, d.top, x, d.bottom)
+		d.notes = append(d.notes, vertical(d, x, r.Label))
 	case !r.Vertical && d.Y.Scale.Takes(r.At):
 		y := d.y(r.At)
 		d.line("rule", d.left, y, d.right, y)
-		at := y - 4
-		if at < d.top+9 {
-			at = y + 12
-		}
-		d.notes = append(d.notes, note{false, "start", d.left + 4, at, short(r.Label, d.right-d.left-4)})
-	}
-}
-
-func (r Rule) vertical(d *plane) {
-	x := d.x(r.At)
-	d.line("rule", x, d.top, x, d.bottom)
-	if r.Label == "" {
-		return
-	}
-	// Each further label stands a line lower, so that two marks close to each other can both be read.
-	y := d.top + 10 + float64(d.rules%8)*lineHeight
-	d.rules++
-	if room := d.right - x - 4; room > width(r.Label) || room > x-d.left {
-		d.notes = append(d.notes, note{true, "start", x + 4, y, short(r.Label, room)})
-	} else {
-		d.notes = append(d.notes, note{true, "end", x - 4, y, short(r.Label, x-d.left-4)})
-	}
-}
-
-// spreadNotes moves the labels of horizontal rules apart.
-func (d *plane) spreadNotes() {
-	slices.SortStableFunc(d.notes, func(a, b note) int { return cmp.Compare(a.y, b.y) })
-	var at []float64
-	for _, n := range d.notes {
-		if !n.beside {
-			at = append(at, n.y)
-		}
-	}
-	spread(at, d.top+9, d.bottom-3, lineHeight-1)
-	for i := range d.notes {
-		if !d.notes[i].beside {
-			d.notes[i].y, at = at[0], at[1:]
-		}
+		d.notes = append(d.notes, horizontal(d, y, r.Label))
 	}
 }
 
