@@ -29,8 +29,9 @@ func TestFormatsAreComparedAloneAndEndToEnd(t *testing.T) {
 			if got.Outcome != c.want {
 				t.Errorf("%s: %s", got.Outcome, got.Verdict)
 			}
-			if rows := got.Tables[0].Rows; len(rows) != 1 || rows[0][0] != "OrderPlaced" || rows[0][2] == "–" || rows[0][3] != "–" {
-				t.Errorf("sizes: %v", rows)
+			sizes := got.Tables[0]
+			if last := sizes.Rows[len(sizes.Rows)-1]; len(sizes.Columns) != 3 || len(last) != 3 || last[1] == "0" {
+				t.Errorf("sizes of JSON and Protobuf: %+v", sizes)
 			}
 		})
 	}
@@ -44,5 +45,21 @@ func TestWithoutSplitsFormatsAreNotSupported(t *testing.T) {
 
 	if c := concludeFormats(f); c.Outcome != lab.Partly || !strings.Contains(c.Verdict, "end to end nothing was measured") {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+}
+
+func TestTheEventsOfAnOrderAreThoseOfTheContracts(t *testing.T) {
+	golden, err := codec.Golden("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, event := range golden {
+		known[string(event.ProtoReflect().Descriptor().Name())] = true
+	}
+	for _, name := range anOrdersLife {
+		if !known[name] {
+			t.Errorf("there is no event %s", name)
+		}
 	}
 }
