@@ -95,10 +95,15 @@ func (r *Refusal) Kind() string {
 	return strconv.Itoa(r.Status) + " " + r.Code
 }
 
-// broken is a connection that the server closed.
-type broken struct{ error }
+// broken is a connection that did not carry a request.
+type broken struct {
+	error
+	kind string
+}
 
-func (broken) Kind() string { return load.KindReset }
+func (b broken) Kind() string { return b.kind }
+
+func (b broken) Unwrap() error { return b.error }
 
 // answer is what came back. It is valid until exchange returns.
 type answer struct {
@@ -130,9 +135,12 @@ func (l *lines) exchange(ctx context.Context, worker int, r request, read func(a
 	if r.known != "" {
 		req.Header.Set("If-None-Match", r.known)
 	}
-	if err := l.of(worker).DoDeadline(req, res, deadline); errors.Is(err, fasthttp.ErrConnectionClosed) {
-		return broken{err}
-	} else if err != nil {
+	switch err := l.of(worker).DoDeadline(req, res, deadline); {
+	case errors.Is(err, fasthttp.ErrConnectionClosed):
+		return broken{err, load.KindReset}
+	case errors.Is(err, fasthttp.ErrDialTimeout):
+		return broken{err, load.KindDeadline}
+	case err != nil:
 		return err
 	}
 	a := answer{status: res.StatusCode(), body: res.Body()}

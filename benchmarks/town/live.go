@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"kerf/benchmarks/load"
 	"kerf/cmd/simulate/api"
 	"kerf/cmd/simulate/rules"
 )
@@ -84,12 +85,21 @@ func (l *live) told(orderID string) rules.Track {
 	return l.track(orderID).Track
 }
 
-// unseen says that the stream did not tell in time what was waited for.
-type unseen struct{ what string }
+// unseen says that what was waited for did not show.
+type unseen struct {
+	what    string
+	tooLate bool // it may yet, but was waited for in vain
+}
 
 func (u unseen) Error() string { return u.what }
 
-func (unseen) Kind() string { return "unseen" }
+// Kind counts a wait that was given up as one for an answer that was: its length is known to be at least so much, and belongs to the distribution.
+func (u unseen) Kind() string {
+	if u.tooLate {
+		return load.KindDeadline
+	}
+	return "unseen"
+}
 
 // await waits until the stream has told that an order is so far, and returns when it first did.
 func (l *live) await(ctx context.Context, orderID string, patience time.Duration, reached int) (time.Time, error) {
@@ -110,12 +120,12 @@ func (l *live) await(ctx context.Context, orderID string, patience time.Duration
 		case broken != nil:
 			return time.Now(), fmt.Errorf("the live stream broke: %w", broken)
 		case api.Ended(status):
-			return time.Now(), unseen{fmt.Sprintf("the order ended as %s", status)}
+			return time.Now(), unseen{what: fmt.Sprintf("the order ended as %s", status)}
 		}
 		select {
 		case <-changed:
 		case <-timer.C:
-			return time.Now(), unseen{fmt.Sprintf("the order is %q after %s", status, patience)}
+			return time.Now(), unseen{fmt.Sprintf("the order is %q after %s", status, patience), true}
 		case <-ctx.Done():
 			return time.Now(), ctx.Err()
 		}

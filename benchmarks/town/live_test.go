@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -61,7 +63,7 @@ func TestAWaitForTheStreamEnds(t *testing.T) {
 		kind     string
 	}{
 		"it ended otherwise":   {t.Context(), "rejected", time.Minute, "unseen"},
-		"nothing more is told": {t.Context(), "waiting", time.Millisecond, "unseen"},
+		"nothing more is told": {t.Context(), "waiting", time.Millisecond, load.KindDeadline},
 		"the load was cut":     {ended, "waiting", time.Minute, load.KindCut},
 	} {
 		if _, err := l.await(c.ctx, c.order, c.patience, rules.Reached("APPROVED")); err == nil || load.Kind(err) != c.kind {
@@ -88,5 +90,46 @@ func TestAnswersAreScanned(t *testing.T) {
 	}
 	if number(body, `"tax":`) != 0 || after(body, `"tax":`) != nil {
 		t.Error("what is not there was found")
+	}
+}
+
+func TestFailuresOfConnectionsAreCountedByKind(t *testing.T) {
+	stuck := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/stuck":
+			<-stuck
+		case "/broken":
+			panic(http.ErrAbortHandler)
+		case "/refused":
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = w.Write([]byte(`{"status":422,"code":"quote_used"}`))
+		case "/down":
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(`{"status":503,"code":"orders_unavailable"}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(stuck) })
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for path, kind := range map[string]string{
+		"/ok": "", "/stuck": load.KindDeadline, "/broken": load.KindReset, "/refused": "422 quote_used", "/down": "503", "/gone": load.KindRefused,
+	} {
+		target, patience := server.URL, time.Minute
+		switch path {
+		case "/gone":
+			target = gone.URL
+		case "/stuck":
+			patience = 20 * time.Millisecond
+		}
+		l := newLines(target, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		err := l.exchange(ctx, 0, request{method: "GET", path: path}, nil)
+		cancel()
+		if (err == nil) != (kind == "") || err != nil && load.Kind(err) != kind {
+			t.Errorf("%s: %v", path, err)
+		}
+		l.close()
 	}
 }

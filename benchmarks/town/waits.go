@@ -39,7 +39,7 @@ func (j *journey) offered(patience time.Duration) (time.Time, error) {
 	case j.order.courier = <-j.order.offers:
 		return time.Now(), nil
 	case <-timer.C:
-		return time.Now(), unseen{fmt.Sprintf("no courier was offered the order in %s", patience)}
+		return time.Now(), unseen{fmt.Sprintf("no courier was offered the order in %s", patience), true}
 	case <-j.ctx.Done():
 		return time.Now(), j.ctx.Err()
 	}
