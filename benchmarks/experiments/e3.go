@@ -50,10 +50,18 @@ func knee() lab.Experiment {
 			return slices.Concat([]lab.Arm{monolith(s)}, arms, usersArms(s)), notes, err
 		},
 		Runs:     func(p lab.Profile, _ lab.Arm) int { return p.Runs },
-		Seconds:  func(p lab.Profile, _ lab.Arm) float64 { return 15 + 4*p.Window.Seconds() },
+		Seconds:  func(p lab.Profile, arm lab.Arm) float64 { return startSeconds(arm) + 4.4*p.Window.Seconds() },
 		Run:      findKnee,
 		Conclude: concludeKnee,
 	}
+}
+
+// startSeconds is about how long a topology takes to start, settle, be checked and stop.
+func startSeconds(arm lab.Arm) float64 {
+	if arm.Name == "monolith" {
+		return 3
+	}
+	return 11
 }
 
 // kneeRun is one run of E3: on one stand, first a closed loop with more and more clients, which tells about where the knee is, then the search for it.
@@ -89,14 +97,14 @@ func findKnee(ctx context.Context, t *lab.Trial) (err error) {
 
 // at is a load of orders; window is a share of the profile's.
 func (k *kneeRun) at(d drive, window float64) drive {
-	d.Mix, d.Warmup = town.Ordering, 500*time.Millisecond
+	d.Mix, d.Warmup = town.Ordering, k.trial.Setting.Profile.Window/20
 	d.Window = time.Duration(window * float64(k.trial.Setting.Profile.Window))
 	return d
 }
 
 func (k *kneeRun) warm(ctx context.Context) error {
-	d := k.at(drive{Clients: 16}, 0)
-	d.Warmup, d.Window = k.trial.Setting.Profile.Warmup*3/5, time.Second
+	d := k.at(drive{Clients: 16}, 0.1)
+	d.Warmup = k.trial.Setting.Profile.Warmup * 3 / 5
 	_, err := k.load(ctx, d)
 	return err
 }

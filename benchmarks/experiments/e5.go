@@ -63,7 +63,7 @@ func visibility() lab.Experiment {
 			return slices.Concat([]lab.Arm{monolith(s)}, arms, usersArms(s)), notes, err
 		},
 		Runs:     func(p lab.Profile, _ lab.Arm) int { return p.Runs },
-		Seconds:  func(p lab.Profile, _ lab.Arm) float64 { return 8 + p.Warmup.Seconds() + p.Window.Seconds() },
+		Seconds:  func(p lab.Profile, arm lab.Arm) float64 { return startSeconds(arm) + (p.Warmup + p.Window).Seconds() },
 		Run:      watchWrites,
 		Conclude: concludeVisibility,
 	}

@@ -89,8 +89,8 @@ func blast() lab.Experiment {
 		Metrics:    metrics,
 		Arms:       blastArms,
 		Runs:       func(p lab.Profile, _ lab.Arm) int { return p.Runs },
-		Seconds: func(p lab.Profile, _ lab.Arm) float64 {
-			return 12 + (beforeKill(p) + afterKill(p)).Seconds()
+		Seconds: func(p lab.Profile, arm lab.Arm) float64 {
+			return startSeconds(arm) + 3 + (beforeKill(p) + afterKill(p)).Seconds()
 		},
 		Run:      killOne,
 		Conclude: concludeBlast,
