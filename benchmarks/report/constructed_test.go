@@ -117,7 +117,8 @@ func inventUsage(s shape, noise func() float64) usage.Window {
 	add := func(name string, role usage.Role, cpu, memory float64) {
 		w.CPU[role] += cpu
 		w.Processes = append(w.Processes, usage.Process{Name: name, Role: role, PID: 100 + len(w.Processes), CPU: cpu, PSS: memory, Threads: 11,
-			VoluntarySwitches: int64(9000 * cpu), InvoluntarySwitches: 310, BytesRead: 4 << 20, BytesWritten: 3 << 20, DiskWritten: 2 << 20})
+			VoluntarySwitches: int64(9000 * cpu), InvoluntarySwitches: 310, BytesRead: 4 << 20, BytesWritten: 3 << 20, DiskWritten: 2 << 20,
+			Settings: map[string]string{"GOMAXPROCS": "2"}})
 	}
 	for i, name := range s.processes {
 		share := 1 / float64(len(s.processes)) * (1.6 - 1.2*float64(i)/float64(len(s.processes)))

@@ -253,7 +253,7 @@ func doubts(in Input) []doubt {
 	list := []doubt{{"Runs", runs, t.failed > 0}, correctness(t)}
 	if len(t.standIns) > 0 {
 		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(t.standIns, ", ") +
-			". It keeps nothing on disk and replicates nothing: figures of the broker are not Kafka’s.", true})
+			": figures of the broker there are not Kafka’s.", true})
 	}
 	if len(t.left) > 0 {
 		list = append(list, doubt{"Left out or replaced", strings.Join(t.left, "; ") + ".", false})

@@ -42,7 +42,6 @@ type consumption struct {
 	runs      int
 	perOrder  bool // CPU is ms per order placed, not ms per second
 	processes []used
-	stolen    float64 // share of the machine's CPU time
 }
 
 // consumed sums up the windows of an arm's counted runs.
@@ -62,7 +61,6 @@ func consumed(arm lab.Arm, records []lab.Record, perOrder bool) consumption {
 			continue
 		}
 		c.runs++
-		c.stolen += w.Stolen / w.Seconds / float64(max(w.Cores, 1))
 		known := map[usage.Role]float64{}
 		each := 1000 / w.Seconds
 		if perOrder {
@@ -82,7 +80,6 @@ func consumed(arm lab.Arm, records []lab.Record, perOrder bool) consumption {
 		u.over(float64(c.runs))
 		c.processes = append(c.processes, *u)
 	}
-	c.stolen /= float64(max(c.runs, 1))
 	slices.SortFunc(c.processes, func(a, b used) int {
 		return cmp.Or(cmp.Compare(place(a.role), place(b.role)), cmp.Compare(b.cpu, a.cpu), strings.Compare(a.name, b.name))
 	})
@@ -209,17 +206,27 @@ func everyProcess(all []consumption) *lab.Table {
 		cpu = "CPU, ms/order"
 	}
 	t := &lab.Table{Title: "Every process, mean of the counted runs",
-		Columns: []string{"arm", "process", "role", cpu, "PSS, MiB", "threads", "switches/s, voluntary", "switches/s, other", "read, KiB/s", "written, KiB/s", "from disk, KiB/s", "to disk, KiB/s"},
+		Columns: []string{"arm", "process", "role", cpu, "PSS, MiB", "threads", "voluntary switches/s", "other switches/s", "read, KiB/s", "written, KiB/s", "from disk, KiB/s", "to disk, KiB/s"},
 		Note:    "Read and written are bytes that passed through read and write calls, sockets included. Database backends and a broker’s children are part of their parent."}
+	withSettings := slices.ContainsFunc(all, func(c consumption) bool {
+		return slices.ContainsFunc(c.processes, func(u used) bool { return u.settings != "" })
+	})
+	if withSettings {
+		t.Columns = append(t.Columns, "settings of Go")
+	}
 	for _, c := range all {
 		for _, u := range c.processes {
+			row := []string{c.arm.Name, u.name, string(u.role)}
 			if u.name == "" {
-				t.Rows = append(t.Rows, []string{c.arm.Name, "(all else)", string(u.role), number(u.cpu), "", "", "", "", "", "", "", ""})
+				row[1] = "(all else)"
+				t.Rows = append(t.Rows, append(row, number(u.cpu)))
 				continue
 			}
-			row := []string{c.arm.Name, u.name, string(u.role)}
 			for _, v := range []float64{u.cpu, u.pss, u.threads, u.voluntary, u.other, u.read, u.written, u.diskRead, u.diskWritten} {
 				row = append(row, number(v))
+			}
+			if withSettings {
+				row = append(row, u.settings)
 			}
 			t.Rows = append(t.Rows, row)
 		}
