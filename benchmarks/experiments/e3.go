@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -43,8 +44,8 @@ func knee() lab.Experiment {
 			placeWithin, approvedWithin),
 		Hypothesis: "One process per module lowers the knee by 30 to 70 % on equal cores.",
 		Published:  []lab.Finding{{Source: "Al-Debagy and Martinek, 2018", Found: "6 % less throughput as microservices than as a monolith, on average"}},
-		Metrics: []lab.Metric{kneeRate, peakRate, uslLambda, uslSigma, uslKappa, totalPerOrder, modulesPerOrder, brokerPerOrder, placeP50,
-			approvedP50, generatorShare, latenessP99},
+		Metrics: []lab.Metric{kneeRate, peakRate, uslLambda, uslSigma, uslKappa, totalPerOrder, modulesPerOrder, brokerPerOrder, placeP50, placeP99,
+			approvedP50, approvedP99, generatorShare, latenessP99},
 		Arms: func(s lab.Setting) ([]lab.Arm, []string, error) {
 			arms, notes, err := onKafka(s, splitKafka(s))
 			return slices.Concat([]lab.Arm{monolith(s)}, arms, usersArms(s)), notes, err
@@ -81,6 +82,9 @@ func findKnee(ctx context.Context, t *lab.Trial) (err error) {
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	t.Record.Overload, t.Record.Curves = true, map[string][]lab.Point{}
 	t.Record.Values = map[string]float64{}
+	t.Record.Facts["load"] = fmt.Sprintf("closed loops of %d to %d clients; then open loops, whose rate is searched", sweep[0], sweep[len(sweep)-1])
+	t.Record.Facts["mix"] = town.Ordering.Name
+	t.Record.Facts["warm-up and window"] = fmt.Sprintf("a search's steps count %s each", t.Setting.Profile.Window*35/100)
 	k := &kneeRun{site: s, record: t.Record}
 	if err := k.warm(ctx); err != nil {
 		return err
@@ -144,9 +148,7 @@ func (k *kneeRun) search(ctx context.Context, peak float64) error {
 	}
 	values, curves := k.record.Values, k.record.Curves
 	k.best.fill(k.record)
-	for name, v := range values {
-		k.record.Values[name] = v
-	}
+	maps.Copy(k.record.Values, values)
 	k.record.Curves = curves
 	if rate, ok := found.knee(); ok {
 		k.record.Values[kneeRate.Name] = rate
@@ -164,6 +166,9 @@ func (k *kneeRun) search(ctx context.Context, peak float64) error {
 // judge tells whether a step kept the objective, notes what it measured, and waits until nothing of it is left to be done in the next one.
 func (k *kneeRun) judge(ctx context.Context, rate float64, m measured) (borne bool, err error) {
 	place, approved := m.Load.Ops[string(town.Place)], m.Load.Ops[string(town.Approved)]
+	if place.Response == nil || approved.Response == nil {
+		return false, fmt.Errorf("at %s orders/s nothing was ordered: %v", number(rate), m.Outcome.Failure)
+	}
 	never := m.Load.Missed + m.Load.Ops[string(town.Quote)].Failed // orders that were not even sent
 	lateOrders, lateApproved := never+late(place, placeWithin), never+late(approved, approvedWithin)
 	borne = !tooMany(lateOrders, never+place.Count, mayBeLate) && !tooMany(lateApproved, never+approved.Count, mayBeLate)

@@ -37,9 +37,9 @@ const lookAgain = 200 * time.Microsecond
 
 var (
 	readP50   = lab.Metric{Name: "accepted_read_p50_ms", Label: "accepted in the kitchen until read from orders, p50", Unit: "ms", Headline: true}
-	readP90   = lab.Metric{Name: "accepted_read_p90_ms", Label: "the same, p90", Unit: "ms"}
+	readP90   = lab.Metric{Name: "accepted_read_p90_ms", Label: "accepted in the kitchen until read from orders, p90", Unit: "ms"}
 	toldP50   = lab.Metric{Name: "placed_told_p50_ms", Label: "placed until tracking's stream tells, p50", Unit: "ms", Headline: true}
-	toldP90   = lab.Metric{Name: "placed_told_p90_ms", Label: "the same, p90", Unit: "ms"}
+	toldP90   = lab.Metric{Name: "placed_told_p90_ms", Label: "placed until tracking's stream tells, p90", Unit: "ms"}
 	atoldP50  = lab.Metric{Name: "accepted_told_p50_ms", Label: "accepted until tracking's stream tells, p50", Unit: "ms"}
 	staleRead = lab.Metric{Name: "stale_order_share", Label: "reads of the order at once after the acceptance that do not show it", Headline: true}
 	staleView = lab.Metric{Name: "stale_list_share", Label: "reads of the diner's list at once after placing that do not show the order", Headline: true}
@@ -77,6 +77,7 @@ func watchWrites(ctx context.Context, t *lab.Trial) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	t.Record.Facts["mix"] = "quote, place, look for it in tracking; accept, look for it in orders and tracking"
 	d.Journey = writer{s.town}.journey
 	m, err := s.load(ctx, d)
 	if err != nil {

@@ -64,8 +64,8 @@ var watched = append(slices.Clone(endpoints), approvals, wholePage)
 
 var (
 	lostAll    = lab.Metric{Name: "lost_s", Label: "lost of ten seconds after the kill, mean over endpoints", Unit: "s", Headline: true}
-	lostSpared = lab.Metric{Name: "lost_spared_s", Label: "the same, endpoints that do not need what was killed", Unit: "s", Headline: true}
-	lostNeeded = lab.Metric{Name: "lost_needing_s", Label: "the same, endpoints that need it", Unit: "s", Headline: true}
+	lostSpared = lab.Metric{Name: "lost_spared_s", Label: "lost, endpoints that do not need what was killed", Unit: "s", Headline: true}
+	lostNeeded = lab.Metric{Name: "lost_needing_s", Label: "lost, endpoints that need what was killed", Unit: "s", Headline: true}
 	backAfter  = lab.Metric{Name: "back_s", Label: "all endpoints back to 95 % of before", Unit: "s", Headline: true}
 	readyAfter = lab.Metric{Name: "ready_s", Label: "killed process ready again", Unit: "s"}
 )
@@ -160,7 +160,10 @@ func killOne(ctx context.Context, t *lab.Trial) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	t.Record.Facts["load"] = fmt.Sprintf("open loop, %d requests a second to each of %d endpoints, given up after %s", askRate, len(endpoints), inTime)
+	t.Record.Facts["mix"] = "single requests"
 	before, after := beforeKill(t.Setting.Profile), afterKill(t.Setting.Profile)
+	t.Record.Facts["warm-up and window"] = fmt.Sprintf("%s before the kill, %s after it", before, after)
 	k := &killing{site: s}
 	if err := k.prepare(ctx, before+after); err != nil {
 		return err
