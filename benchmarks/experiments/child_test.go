@@ -85,7 +85,8 @@ func TestABusReportsWhatItCarried(t *testing.T) {
 	defer broker.Close()
 	for _, driver := range []string{"memory", "kafka"} {
 		t.Run(driver, func(t *testing.T) {
-			record := reported(t, "bus", "-driver", driver, "-address", broker.Address(), "-source", "../..", "-first", "100ms", "-warmup", "100ms", "-window", "400ms", "-rate", "200")
+			record := reported(t, "bus", "-driver", driver, "-address", broker.Address(), "-source", "../..",
+				"-first", "100ms", "-warmup", "100ms", "-window", "400ms", "-rate", "200")
 			expect(t, record, busMessages, busSingles, busCPU, busModuleCPU, busSinglesCPU, busPacedCPU, busHandledP50, busPublishedP50)
 			if record.Sends == 0 || record.Spectra["handled/response"].Count == 0 || record.Spectra["all/lateness"].Count == 0 || len(record.Usage.Processes) != 1 {
 				t.Errorf("%+v", record)

@@ -59,16 +59,18 @@ func busRemarks(f *lab.Findings) (remarks []string) {
 		if resultOf(f, arm.Name, busCPU.Name) == nil {
 			continue
 		}
-		remarks = append(remarks, fmt.Sprintf("%s: %s of CPU a message in batches, %s if each is published alone; at %d a second, pacing included, %s; it is handled %s (p50), %s (p99) after it was due.",
+		remarks = append(remarks, fmt.Sprintf("%s: %s of CPU a message in batches, %s if each is published alone; "+
+			"at %d a second, pacing included, %s; it is handled %s (p50), %s (p99) after it was due.",
 			sentence(arm.Label), amount(resultOf(f, arm.Name, busCPU.Name)), amount(resultOf(f, arm.Name, busSinglesCPU.Name)), busRate,
 			amount(resultOf(f, arm.Name, busPacedCPU.Name)),
 			amount(resultOf(f, arm.Name, busHandledP50.Name)), amount(resultOf(f, arm.Name, busHandledP99.Name))))
 	}
 	return append(remarks,
-		"A message counts when it is handled, and a publisher goes on when its messages are acknowledged: in process when they are queued, by Kafka when all in-sync "+
-			"replicas have them (here one), by RabbitMQ when it has confirmed them. So what is acknowledged in process is lost in a crash, and is why events come from an outbox, "+
-			"whose cost is in E1 and not here.",
+		"A message counts when it is handled, and a publisher goes on when its messages are acknowledged: in process when they are queued, by Kafka when all "+
+			"in-sync replicas have them (here one), by RabbitMQ when it has confirmed them. What is acknowledged in process would be lost in a crash, "+
+			"which is why events come from an outbox; its cost is in E1, and not here.",
 		"Order and completeness are checked in every run: by order of a key, nothing lost, nothing doubled.",
 		"Publisher, handler and broker share the machine's cores; on more cores a broker's CPU runs beside the modules', and more messages pass for the same CPU.",
-		fmt.Sprintf("The brokers are fresh and have carried messages for %v before anything counts; on virtual machines of that age they are still getting faster.", f.Setting.Profile.Warmup))
+		fmt.Sprintf("The brokers are fresh and have carried messages for %v before anything counts; on virtual machines of that age they are still getting faster.",
+			f.Setting.Profile.Warmup))
 }

@@ -72,7 +72,8 @@ func TestABrokerThatIsNotHereIsSaidAtOnce(t *testing.T) {
 
 	c := concludeBuses(f)
 
-	if !strings.HasPrefix(c.Verdict, "Kfake stands in for Apache Kafka") || !strings.Contains(c.Verdict, "AMQP is left out") || strings.Contains(c.Verdict, "of Apache Kafka, n") {
+	if !strings.HasPrefix(c.Verdict, "Kfake stands in for Apache Kafka") || !strings.Contains(c.Verdict, "AMQP is left out") ||
+		strings.Contains(c.Verdict, "of Apache Kafka, n") {
 		t.Error(c.Verdict)
 	}
 	bare.Strict = true

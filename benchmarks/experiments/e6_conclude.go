@@ -21,8 +21,8 @@ func concludeProtocols(f *lab.Findings) lab.Conclusion {
 			holds(json.Different && json.Value > 1, json.High <= 1), // JSON dearer than gRPC
 			holds(worked.High < grpc.Low, worked.Low >= grpc.High),  // the difference shrinks
 		}),
-		Verdict: fmt.Sprintf("%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. With 1 ms of work per call gRPC takes %s "+
-			"what the call takes in process, n = %d.", foreword(f), amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked),
+		Verdict: fmt.Sprintf("%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. "+
+			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f), amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked),
 			resultOf(f, "grpc", none.cpu().Name).N),
 		Remarks: protocolRemarks(f),
 	}
@@ -58,7 +58,8 @@ func protocolRemarks(f *lab.Findings) (remarks []string) {
 	}
 	return append(remarks,
 		"CPU is that of one caller that calls again at once: callers that call side by side share wake-ups and system calls, and a call then costs less than here.",
-		"A response at a fixed rate is timed from the instant at which the call was due, so what the generator was late is in it: some tens of microseconds, most of what is seen in process.",
+		"A response at a fixed rate is timed from the instant at which the call was due, so what the generator was late is in it: most of what is seen in process.",
+		"A call in process includes making the answer, a quote with three lines, which every protocol pays too.",
 		"There is no TLS between the processes here; E1's splits have it.",
 		"REST at the edge answers with the same quote, and besides authenticates its caller, counts and logs the request; it is no protocol between modules.",
 		"Caller and called share two cores; a call in process needs no second process to be woken, which is part of what a cut costs.")

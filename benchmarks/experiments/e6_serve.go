@@ -90,12 +90,14 @@ func quoteFor(req *restaurantsapi.GetQuoteRequest) *restaurantsapi.Quote {
 		CancellationFee:    eur(500),
 		RestaurantPosition: &kerfpb.Position{Latitude: 48.208174, Longitude: 16.373819}, Address: &kerfpb.Position{Latitude: 48.197634, Longitude: 16.371648},
 		PreparationSeconds: 900,
-		EtaEarliest:        timestamppb.New(at.Add(30 * time.Minute)), EtaLatest: timestamppb.New(at.Add(45 * time.Minute)), ExpiresAt: timestamppb.New(at.Add(10 * time.Minute)),
+		EtaEarliest:        timestamppb.New(at.Add(30 * time.Minute)), EtaLatest: timestamppb.New(at.Add(45 * time.Minute)),
+		ExpiresAt: timestamppb.New(at.Add(10 * time.Minute)),
 	}
 	for i, name := range []string{"Tomato soup", "Margherita", "Lemonade"} {
 		price := int64(590 + 400*i)
 		quote.Lines = append(quote.Lines, &restaurantsapi.QuoteLine{
-			ItemId: fmt.Sprintf("item-%d", i+1), Name: name, Quantity: int32(i + 1), UnitPrice: eur(price), Total: eur(price * int64(i+1)), Tax: eur(price * int64(i+1) / 10),
+			ItemId: fmt.Sprintf("item-%d", i+1), Name: name, Quantity: int32(i + 1),
+			UnitPrice: eur(price), Total: eur(price * int64(i+1)), Tax: eur(price * int64(i+1) / 10),
 			Options: []*restaurantsapi.QuoteOption{{GroupId: "size", OptionId: "large", Name: "Large", PriceDelta: eur(150)}},
 		})
 	}

@@ -89,7 +89,8 @@ func formatRemarks(f *lab.Findings) (remarks []string) {
 		if result := resultOf(f, format, formatBytes.Name); result != nil {
 			remarks = append(remarks, fmt.Sprintf("%s: %s an event, %s in a compressed batch; %s of CPU to write and %s to read it, with %s and %s allocations.",
 				formatLabels[format], amount(result), amount(resultOf(f, format, formatZstdBatch.Name)), amount(resultOf(f, format, formatEncode.Name)),
-				amount(resultOf(f, format, formatDecode.Name)), amountOf(resultOf(f, format, formatEncodeAllocs.Name)), amountOf(resultOf(f, format, formatDecodeAllocs.Name))))
+				amount(resultOf(f, format, formatDecode.Name)), amountOf(resultOf(f, format, formatEncodeAllocs.Name)),
+				amountOf(resultOf(f, format, formatDecodeAllocs.Name))))
 		}
 	}
 	return append(remarks,
