@@ -22,8 +22,8 @@ func concludeProtocols(f *lab.Findings) lab.Conclusion {
 			holds(worked.High < grpc.Low, worked.Low >= grpc.High),  // the difference shrinks
 		}),
 		Verdict: fmt.Sprintf("%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. "+
-			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f), amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked),
-			resultOf(f, "grpc", none.cpu().Name).N),
+			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f),
+			amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked), resultOf(f, "grpc", none.cpu().Name).N),
 		Remarks: protocolRemarks(f),
 	}
 	if table, ok := endToEnd(f); ok {
