@@ -104,6 +104,9 @@ func (t *Town) checkOrders(ctx context.Context, found *rules.Found, all []*order
 		if err != nil {
 			return r, err
 		}
+		if view.Order != nil && view.Order.PlacedAt.Before(t.since) { // the newest come first
+			break
+		}
 		views[view.OrderID] = view
 	}
 	pages := make([]api.OrderPage, len(all))

@@ -24,9 +24,16 @@ import (
 // startKerf serves from a folder of its own in this process, at a speed, until the test ends, and returns the address.
 func startKerf(t *testing.T, speed float64) string {
 	t.Helper()
+	url, _ := serve(t, t.TempDir(), "127.0.0.1:0", speed)
+	return url
+}
+
+// serve is startKerf for a folder and an address, and returns how to stop it before.
+func serve(t *testing.T, data, listen string, speed float64) (url string, stop func()) {
+	t.Helper()
 	cfg := config.Default()
-	cfg.Listen, cfg.Data, cfg.Speed, cfg.Demo, cfg.Log.Level = "127.0.0.1:0", t.TempDir(), speed, false, "error"
-	cfg.Database.Dir = cfg.Data
+	cfg.Listen, cfg.Data, cfg.Speed, cfg.Demo, cfg.Log.Level = listen, data, speed, false, "error"
+	cfg.Database.Dir = data
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	out, in := io.Pipe()
 	var journal bytes.Buffer
@@ -36,17 +43,17 @@ func startKerf(t *testing.T, speed float64) string {
 		in.CloseWithError(errors.Join(err, io.EOF))
 		ended <- err
 	}()
-	t.Cleanup(sync.OnceFunc(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("the server failed: %v\n%s", err, journal.String())
 		}
-	}))
-	var url string
+	})
+	t.Cleanup(stop)
 	if _, err := fmt.Fscanf(out, "ready %s\n", &url); err != nil {
 		t.Fatalf("the server did not become ready: %v", err)
 	}
-	return url
+	return url, stop
 }
 
 func settleAt(t *testing.T, url string, size Size) *Town {
@@ -239,6 +246,47 @@ func TestACourierWhoseOrderFailsIsFreeForTheNext(t *testing.T) {
 	if got := states(t, town); got["delivered"] != 2 || got["cancelled"] != 1 {
 		t.Errorf("ended as %v", got)
 	}
+}
+
+// TestATownOutlivesItsServer stops the server under load, and starts another on the same data.
+func TestATownOutlivesItsServer(t *testing.T) {
+	data := t.TempDir()
+	url, stop := serve(t, data, "127.0.0.1:0", 1)
+	town := settleAt(t, url, Size{Restaurants: 2, Diners: 8, Couriers: 1})
+	ended := make(chan struct{})
+	var placed atomic.Int32
+	some := make(chan struct{})
+	type made struct {
+		outcome load.Outcome
+		err     error
+	}
+	all := make(chan made, 1)
+	go func() {
+		o, err := load.Closed{Clients: 4, Recorder: load.NewRecorder(), Stop: ended, Journey: func(ctx context.Context, c *load.Caller, n int, at time.Time) error {
+			err := town.Journey(Ordering)(ctx, c, n, at)
+			if err == nil && placed.Add(1) == 10 {
+				close(some)
+			}
+			return err
+		}}.Run(t.Context())
+		all <- made{o, err}
+	}()
+	<-some
+	stop()
+	close(ended)
+	serve(t, data, strings.TrimPrefix(url, "http://"), 0)
+	if m := <-all; m.err != nil || m.outcome.Completed < 10 {
+		t.Errorf("%+v, %v", m.outcome, m.err)
+	}
+	mustHold(t, town)
+	order, err := town.placeOne(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := town.Seen(t.Context(), order, "APPROVED"); err != nil {
+		t.Errorf("the stream was not taken up again: %v", err)
+	}
+	mustHold(t, town)
 }
 
 func TestATownIsReachedOverTLS(t *testing.T) {
