@@ -51,7 +51,7 @@ const (
 	quietFor     = 30 * time.Second
 	checkFor     = time.Minute
 	stopFor      = 30 * time.Second
-	standardRate = 8 // orders per second of the standard mix: see Rate in the fairness sheet
+	standardRate = 6 // orders per second of the standard mix: half of what two cores can do where every module is a process on PostgreSQL
 )
 
 // withDefaults fills in what is zero.
@@ -118,7 +118,7 @@ func open(ctx context.Context, t *lab.Trial, d drive) (_ *site, err error) {
 			err = errors.Join(err, s.close(ctx))
 		}
 	}()
-	t.Record.Facts = s.stand.Facts()
+	t.Record.Facts = d.facts(s.stand.Facts())
 	t.Stage("settle")
 	settling, cancel := context.WithTimeout(ctx, settleFor)
 	defer cancel()
@@ -131,8 +131,30 @@ func open(ctx context.Context, t *lab.Trial, d drive) (_ *site, err error) {
 			return s, fmt.Errorf("plant a burner: %w", err)
 		}
 	}
-	s.watch, err = s.stand.Watch()
-	return s, err
+	if s.watch, err = s.stand.Watch(); err != nil {
+		return s, err
+	}
+	t.Record.Facts["generator's priority"] = fmt.Sprintf("niceness %d", preferred)
+	if prefer(true) != nil {
+		t.Record.Facts["generator's priority"] = "that of all others, since this user may not raise it"
+	}
+	return s, nil
+}
+
+// facts are those of the stand, and what the fairness sheet has to say of the load.
+func (d drive) facts(facts map[string]string) map[string]string {
+	if facts == nil {
+		facts = map[string]string{}
+	}
+	facts["load"] = fmt.Sprintf("open loop, %s arrivals a second of a Poisson process that brings as many in each %s", number(d.Rate), span)
+	if d.Clients > 0 {
+		facts["load"] = fmt.Sprintf("closed loop, %d clients", d.Clients)
+	}
+	facts["mix"] = d.Mix.Name
+	facts["town"] = fmt.Sprintf("%d restaurants, %d diners, %d couriers", d.Size.Restaurants, d.Size.Diners, d.Size.Couriers)
+	facts["domain time"] = number(d.Speed) + " times as fast as the wall's"
+	facts["warm-up and window"] = fmt.Sprintf("%s and %s", d.Warmup, d.Window)
+	return facts
 }
 
 // fileOf is the path of the arm's topology file.
@@ -219,6 +241,7 @@ func (s *site) idle(ctx context.Context, for_ time.Duration) error {
 // close ends the topology, however the run went.
 func (s *site) close(ctx context.Context) error {
 	s.trial.Stage("stop")
+	_ = prefer(false) // what could not be raised need not be lowered
 	if s.town != nil {
 		s.town.Close()
 	}
