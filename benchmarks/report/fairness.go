@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"encoding/json"
 	"html/template"
 	"maps"
@@ -22,7 +21,7 @@ type fairness struct {
 type fairExperiment struct {
 	ID, Title string
 	Same      []fact
-	Different []difference
+	Different []difference // among those that have it first
 }
 
 // difference is a fact that differs among the arms, by value.
@@ -30,6 +29,9 @@ type difference struct {
 	Name   string
 	Values []held
 }
+
+// Partly says that the arms that have the fact agree: the others have nothing of the kind.
+func (d difference) Partly() bool { return len(d.Values) == 1 }
 
 // held is a value and the arms that have it.
 type held struct {
@@ -66,12 +68,13 @@ func fair(all []*lab.Findings) fairness {
 				continue
 			}
 			d := differenceOf(f, name, facts[i][name])
-			if len(d.Values) == 1 {
+			if d.Partly() && len(d.Values[0].Arms) == len(f.Arms) {
 				e.Same = append(e.Same, fact{name, d.Values[0].Value})
 			} else {
 				e.Different = append(e.Different, d)
 			}
 		}
+		slices.SortStableFunc(e.Different, func(a, b difference) int { return b2i(a.Partly()) - b2i(b.Partly()) })
 		if len(e.Same)+len(e.Different) > 0 {
 			sheet.Experiments = append(sheet.Experiments, e)
 		}
@@ -152,7 +155,9 @@ func same(facts []map[string][]string, name string) (string, bool) {
 func differenceOf(f *lab.Findings, name string, values []string) difference {
 	d := difference{Name: name}
 	for i, v := range values {
-		v = cmp.Or(v, missing)
+		if v == "" {
+			continue
+		}
 		at := slices.IndexFunc(d.Values, func(h held) bool { return h.Value == v })
 		if at < 0 {
 			at = len(d.Values)

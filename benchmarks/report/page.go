@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"kerf/benchmarks/lab"
-	"kerf/benchmarks/micro"
 	"kerf/benchmarks/report/chart"
 )
 
@@ -63,7 +62,7 @@ func newPage(in Input) page {
 		Verdicts:   verdicts(in.Findings),
 		Doubts:     doubts(in),
 		Command:    in.Command,
-		Benchmarks: benchmarks(in.Benchmarks),
+		Benchmarks: quoted(in.Benchmarks),
 		Micro:      strings.TrimSpace(strings.Join(in.Micro, "\n")),
 		Fairness:   fair(in.Findings),
 		Method:     method(in.Findings),
@@ -214,6 +213,7 @@ type tally struct {
 	judged, unsteady      int
 	broken                map[string]int // runs by invariant
 	standIns, left        []string
+	missing               []string
 }
 
 func tallied(all []*lab.Findings) tally {
@@ -237,6 +237,10 @@ func tallied(all []*lab.Findings) tally {
 			violated(r, t.broken)
 		}
 		for _, note := range f.Notes {
+			if f.Incomplete && strings.HasPrefix(note, "Incomplete: ") {
+				t.missing = append(t.missing, f.Experiment.ID+": "+strings.TrimSuffix(strings.TrimPrefix(note, "Incomplete: "), "."))
+				continue
+			}
 			t.left = append(t.left, f.Experiment.ID+": "+strings.TrimSuffix(note, "."))
 		}
 	}
@@ -254,6 +258,9 @@ func doubts(in Input) []doubt {
 	if len(t.standIns) > 0 {
 		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(t.standIns, ", ") +
 			": figures of the broker there are not Kafka’s.", true})
+	}
+	if len(t.missing) > 0 {
+		list = append(list, doubt{"Runs that are missing", strings.Join(t.missing, "; ") + ".", true})
 	}
 	if len(t.left) > 0 {
 		list = append(list, doubt{"Left out or replaced", strings.Join(t.left, "; ") + ".", false})
@@ -299,16 +306,4 @@ func bias(cores int) string {
 			" the monolith: all processes, the broker, the database and the load generator share them, and a split cannot win by running on more. Believe ratios of CPU first; latencies carry to larger machines less well."
 	}
 	return "All processes, the broker, the database and the load generator share " + count(cores) + " cores on one machine; nothing here crosses a network."
-}
-
-// benchmarks is the table of quoted micro-benchmarks.
-func benchmarks(lines []micro.Line) *lab.Table {
-	if len(lines) == 0 {
-		return nil
-	}
-	t := &lab.Table{Title: "Median of n repetitions, with the least and the greatest", Columns: []string{"package", "benchmark", "median", "range", "unit", "n"}}
-	for _, l := range lines {
-		t.Rows = append(t.Rows, []string{strings.TrimPrefix(l.Package, "kerf/"), l.Name, number(l.Median), interval(l.Low, l.High, l.Median), l.Unit, count(l.N)})
-	}
-	return t
 }

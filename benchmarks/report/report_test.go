@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/micro"
 	"kerf/benchmarks/usage"
 )
 
@@ -192,6 +193,19 @@ func TestEachResultStandsWithItsIntervalAndN(t *testing.T) {
 	}
 }
 
+func TestArmsWithoutAFigureAreNamed(t *testing.T) {
+	f := inventTax()
+	for i := range f.Records["split-kafka"] {
+		delete(f.Records["split-kafka"][i].Values, approved.Name)
+	}
+	f.Results = slices.DeleteFunc(f.Results, func(r lab.Result) bool { return r.Arm == "split-kafka" && r.Metric == approved.Name })
+	doc := parse(t, render(t, Input{Findings: []*lab.Findings{f}}, "without.html"))
+	rows := all(byID(doc, "E1"), "tr", "without")
+	if len(rows) != 1 || inside(rows[0]) != "no figure for split-kafka" {
+		t.Errorf("%d arms are named as without a figure, want split-kafka", len(rows))
+	}
+}
+
 func byID(doc *html.Node, id string) *html.Node {
 	for _, n := range all(doc, "", "") {
 		if attribute(n, "id") == id {
@@ -343,6 +357,10 @@ func TestDifferencesOfFactsAreMarked(t *testing.T) {
 		t.Errorf("the same everywhere: %v", sheet.Everywhere)
 	}
 	i := slices.IndexFunc(sheet.Experiments, func(e fairExperiment) bool { return e.ID == "E1" })
+	d := differenceOf(&lab.Findings{Arms: []lab.Arm{{Name: "a"}, {Name: "b"}}}, "TLS", []string{"", "mutual"})
+	if !d.Partly() || len(d.Values[0].Arms) != 1 || d.Values[0].Arms[0].Name != "b" {
+		t.Errorf("a fact that one arm has nothing of: %+v", d)
+	}
 	j := slices.IndexFunc(sheet.Experiments[i].Different, func(d difference) bool { return d.Name == "state" })
 	if j < 0 || len(sheet.Experiments[i].Different[j].Values) != 2 || len(sheet.Experiments[i].Different[j].Values[0].Arms) != 2 {
 		t.Errorf("E1 differs in %+v", sheet.Experiments[i].Different)
@@ -396,5 +414,13 @@ func TestCurvesOfArmsHaveTheirColoursAndNames(t *testing.T) {
 		if series, short := armOf(f, label); series != want.series || short != want.short {
 			t.Errorf("%q is series %d and called %q, want %d and %q", label, series, short, want.series, want.short)
 		}
+	}
+}
+
+func TestAMicroBenchmarkIsOneRow(t *testing.T) {
+	table := quoted([]micro.Line{{Package: "kerf/a", Name: "X-2", Unit: "ns/op", N: 6, Median: 1453, Low: 1401, High: 1522}, {Package: "kerf/a", Name: "X-2", Unit: "B/op", N: 6, Median: 16, Low: 16, High: 16},
+		{Package: "kerf/a", Name: "X-2", Unit: "B/event", N: 6, Median: 181, Low: 181, High: 181}, {Package: "kerf/b", Name: "X-2", Unit: "ns/op", N: 6, Median: 2, Low: 1, High: 3}})
+	if len(table.Rows) != 2 || !slices.Equal(table.Rows[0], []string{"a", "X-2", "6", "1450 (1400–1520)", "16.0", "", "181 B/event"}) {
+		t.Errorf("%q", table.Rows)
 	}
 }

@@ -20,6 +20,10 @@ type resultsTable struct {
 type metricRows struct {
 	Label, Unit, Sense string
 	Rows               []resultRow
+	// Without are the arms of which nothing is known.
+	Without string
+	// Span is the number of lines that the metric takes.
+	Span int
 }
 
 // resultRow is one arm's: the texts of its cells.
@@ -51,8 +55,9 @@ func results(f *lab.Findings, headlineOnly bool) resultsTable {
 		if !shown(m) {
 			continue
 		}
-		if rows := metricOf(f, m, forest); rows != nil {
-			t.Metrics = append(t.Metrics, metricRows{Label: m.Label, Unit: unit(m.Unit), Sense: sense(m), Rows: rows})
+		if rows, without := metricOf(f, m, forest); rows != nil {
+			t.Metrics = append(t.Metrics, metricRows{Label: m.Label, Unit: unit(m.Unit), Sense: sense(m), Rows: rows,
+				Without: list(without), Span: len(rows) + b2i(len(without) > 0)})
 		}
 	}
 	return t
@@ -68,27 +73,23 @@ func sense(m lab.Metric) string {
 	return "less is better"
 }
 
-// metricOf is a row for each arm, also for one of which nothing is known; nil if nothing is known of any.
-func metricOf(f *lab.Findings, m lab.Metric, forest chart.Forest) []resultRow {
-	var rows []resultRow
-	known := false
+// metricOf is a row for each arm of which something is known, and the names of the others.
+func metricOf(f *lab.Findings, m lab.Metric, forest chart.Forest) (rows []resultRow, without []string) {
 	for i, arm := range f.Arms {
-		row := resultRow{Key: chart.Key(i), Arm: arm.Name, Label: arm.Label, Median: missing, N: "0", Word: "no figure", Class: "none"}
 		at := slices.IndexFunc(f.Results, func(r lab.Result) bool { return r.Arm == arm.Name && r.Metric == m.Name })
-		if at >= 0 && f.Results[at].N > 0 {
-			known = true
-			row.fill(f, m, f.Results[at], i, forest)
+		if at < 0 || f.Results[at].N == 0 {
+			without = append(without, arm.Name)
+			continue
 		}
+		row := resultRow{Key: chart.Key(i), Arm: arm.Name, Label: arm.Label, Class: "none"}
+		row.fill(f, m, f.Results[at], i, forest)
 		rows = append(rows, row)
 	}
-	if !known {
-		return nil
-	}
-	return rows
+	return rows, without
 }
 
 func (row *resultRow) fill(f *lab.Findings, m lab.Metric, r lab.Result, series int, forest chart.Forest) {
-	row.Median, row.N, row.Word = number(r.Median), count(r.N), ""
+	row.Median, row.N = number(r.Median), count(r.N)
 	if each := samples(f.Records[r.Arm], m.Name); each > 0 {
 		row.N += " × " + count(each)
 	}

@@ -184,8 +184,9 @@ func spectrum(key string, all []pooled) (figure, bool) {
 // distribution names a distribution for readers: "place/response" is "place, response time".
 func distribution(key string) string {
 	op, kind, ok := strings.Cut(key, "/")
+	op = words(op)
 	if !ok {
-		return key
+		return op
 	}
 	if slices.Contains([]string{"response", "service"}, kind) {
 		kind += " time"

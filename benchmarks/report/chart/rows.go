@@ -115,7 +115,7 @@ func (s Strip) SVG() template.HTML {
 		names = append(names, r.Label)
 	}
 	const height = 26.0
-	f := newRows(s.Title, s.Description, s.Width, height, names, s.X, 10)
+	f := newRows(s.Title, s.Description, s.Width, height, names, s.X, 14)
 	for i, r := range s.Rows {
 		top := f.top + float64(i)*height
 		f.name(i, r.Label)
