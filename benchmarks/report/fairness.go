@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"html/template"
 	"maps"
@@ -11,7 +12,7 @@ import (
 	"kerf/benchmarks/report/chart"
 )
 
-// fairness is what was the same for all arms of all experiments, and what was not.
+// fairness is what was the same for all arms of all experiments that have it at all, and what was not.
 type fairness struct {
 	Everywhere  []fact
 	Experiments []fairExperiment
@@ -51,8 +52,8 @@ func fair(all []*lab.Findings) fairness {
 		facts[i] = factsOf(f)
 	}
 	everywhere := map[string]string{}
-	if len(facts) > 1 {
-		for name := range facts[0] {
+	for _, f := range facts {
+		for name := range f {
 			if v, ok := same(facts, name); ok {
 				everywhere[name] = v
 			}
@@ -132,24 +133,19 @@ func plain(v any) string {
 	return string(text)
 }
 
-// same gives the value of a fact if all arms of all experiments have the same one.
-func same(facts []map[string][]string, name string) (string, bool) {
-	value := ""
+// same gives the value of a fact if at least two experiments have it, and all their arms that have it agree.
+func same(facts []map[string][]string, name string) (value string, ok bool) {
+	experiments := 0
 	for _, f := range facts {
-		if len(f) == 0 {
-			continue // nothing is known of an experiment without runs
-		}
-		if f[name] == nil {
-			return "", false
-		}
+		experiments += b2i(f[name] != nil)
 		for _, v := range f[name] {
-			if v == "" || value != "" && v != value {
+			if v != "" && value != "" && v != value {
 				return "", false
 			}
-			value = v
+			value = cmp.Or(value, v)
 		}
 	}
-	return value, value != ""
+	return value, experiments > 1
 }
 
 func differenceOf(f *lab.Findings, name string, values []string) difference {

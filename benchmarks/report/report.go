@@ -61,7 +61,7 @@ func numeric(t lab.Table) []bool {
 				return false
 			}
 			some = true
-			return strings.Contains(row[i], ":") || !strings.ContainsAny(row[i][:1], "0123456789") && !strings.HasPrefix(row[i], minus)
+			return strings.ContainsAny(row[i], ":;") || !strings.ContainsAny(row[i][:1], "0123456789") && !strings.HasPrefix(row[i], minus)
 		}) && some
 	}
 	return columns
