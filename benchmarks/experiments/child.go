@@ -62,8 +62,6 @@ type report struct {
 	Errors     map[string]int64        `json:"errors,omitempty"`
 	Violations map[string]int          `json:"violations,omitempty"`
 	Told       []string                `json:"told,omitempty"`
-	Sends      int64                   `json:"sends,omitempty"`
-	Missed     int64                   `json:"missed,omitempty"`
 }
 
 // child is this program, started for one task. Its standard input is held open for as long as it may live.
@@ -133,7 +131,9 @@ func ask(ctx context.Context, t *lab.Trial, name string, args ...string) error {
 func tell(stdout io.Writer, result any) error { return json.NewEncoder(stdout).Encode(result) }
 
 // overWindow runs an open loop to its end; what is due in the window after the warm-up is recorded, and what the watched processes use in it is told.
-func overWindow(ctx context.Context, loop load.Open, warmup, window time.Duration, watch *usage.Watcher, used *usage.Window) (outcome load.Outcome, err error) {
+func overWindow(
+	ctx context.Context, loop load.Open, warmup, window time.Duration, watch *usage.Watcher,
+) (outcome load.Outcome, used usage.Window, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan error, 1)
@@ -154,7 +154,7 @@ func overWindow(ctx context.Context, loop load.Open, warmup, window time.Duratio
 			return err
 		}
 		loop.Recorder.End()
-		*used, err = watch.End()
+		used, err = watch.End()
 		return err
 	}()
 	if err != nil {
@@ -163,5 +163,32 @@ func overWindow(ctx context.Context, loop load.Open, warmup, window time.Duratio
 	if loopErr := <-ended; err == nil {
 		err = loopErr
 	}
-	return outcome, err
+	return outcome, used, err
+}
+
+const (
+	// lateTries is how often a part at a fixed rate is tried.
+	lateTries    = 3
+	judgedByPart = "judged for the part at the fixed rate alone: one in which the generator was late is repeated, up to twice, and then left out; parts without arrivals count"
+)
+
+// punctual makes a part at a fixed rate, and makes it again if the generator was too late for what it sent to count. It returns what was measured last, and how
+// many tries were late: all of them if what was measured does not count.
+func punctual(op string, try func() (load.Snapshot, error)) (s load.Snapshot, late int, err error) {
+	for ; late < lateTries; late++ {
+		if s, err = try(); err != nil {
+			return s, late, err
+		}
+		part := &lab.Record{Sends: s.Arrivals, Missed: s.Missed}
+		of, ok := s.Ops[op]
+		if !ok {
+			return s, late, errors.New("nothing was sent at the fixed rate")
+		}
+		keep(part, "all/response", of.Response)
+		keep(part, "all/lateness", of.Lateness)
+		if lab.Void(part) == "" {
+			return s, late, nil
+		}
+	}
+	return s, late, nil
 }

@@ -169,8 +169,25 @@ func (b *busBench) drain(ctx context.Context) error {
 	return nil
 }
 
-// paced publishes at the instants of Poisson arrivals, one message each, and records how long each takes from its instant until it is handled.
+// paced tells how soon messages are handled that are published at a fixed rate.
 func (b *busBench) paced(ctx context.Context, rate float64, seed uint64) error {
+	var used usage.Window
+	s, late, err := punctual("publish", func() (s load.Snapshot, err error) {
+		s, used, err = b.pace(ctx, rate, seed)
+		return s, err
+	})
+	if err != nil {
+		return err
+	}
+	b.value(busLate, float64(late), lateTries)
+	if late < lateTries {
+		b.timed(s, used)
+	}
+	return nil
+}
+
+// pace publishes at the instants of Poisson arrivals, one message each, and records how long each takes from its instant until it is handled.
+func (b *busBench) pace(ctx context.Context, rate float64, seed uint64) (s load.Snapshot, used usage.Window, err error) {
 	recorder := load.NewRecorder()
 	observer := load.NewCaller(recorder, 1, 0)
 	var orders [busKeys]sync.Mutex // what is published of an order has to be in order
@@ -187,19 +204,15 @@ func (b *busBench) paced(ctx context.Context, rate float64, seed uint64) error {
 			return err
 		},
 	}
-	var used usage.Window
-	outcome, err := overWindow(ctx, loop, b.warmup, b.length, b.watch, &used)
+	outcome, used, err := overWindow(ctx, loop, b.warmup, b.length, b.watch)
 	if err != nil {
-		return err
+		return s, used, err
 	}
 	if outcome.Failure != nil {
-		return fmt.Errorf("publish at a fixed rate: %w", outcome.Failure)
+		return s, used, fmt.Errorf("publish at a fixed rate: %w", outcome.Failure)
 	}
-	if err := b.drain(ctx); err != nil {
-		return err
-	}
-	b.timed(recorder.Snapshot(), used)
-	return nil
+	err = b.drain(ctx)
+	return recorder.Snapshot(), used, err
 }
 
 // timed tells what the fixed rate found.
@@ -208,7 +221,7 @@ func (b *busBench) timed(s load.Snapshot, used usage.Window) {
 		b.value(busPacedCPU, microseconds(used, usage.Modules, usage.Broker)/float64(s.Arrivals), s.Arrivals)
 	}
 	handled, published := s.Ops["handled"], s.Ops["publish"]
-	b.told.Sends, b.told.Missed, b.told.Errors = s.Arrivals, s.Missed, s.Errors
+	b.told.Errors = s.Errors
 	for metric, of := range map[lab.Metric]struct {
 		op         load.Op
 		percentile float64
@@ -222,8 +235,8 @@ func (b *busBench) timed(s load.Snapshot, used usage.Window) {
 	}
 	kept := &lab.Record{}
 	keep(kept, "handled/response", handled.Response)
-	keep(kept, "all/response", published.Response)
-	keep(kept, "all/service", published.Service)
-	keep(kept, "all/lateness", published.Lateness)
+	keep(kept, "publish/response", published.Response)
+	keep(kept, "publish/service", published.Service)
+	keep(kept, "publish/lateness", published.Lateness)
 	b.told.Spectra = kept.Spectra
 }

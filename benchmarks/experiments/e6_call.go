@@ -193,8 +193,25 @@ func (b *callBench) callFor(ctx context.Context, d time.Duration) (calls int64, 
 	return calls, nil
 }
 
-// paced calls at the instants of Poisson arrivals.
+// paced tells how soon calls are answered that are made at a fixed rate.
 func (b *callBench) paced(ctx context.Context, rate float64, seed uint64, warmup, window time.Duration) error {
+	var used usage.Window
+	s, late, err := punctual("call", func() (s load.Snapshot, err error) {
+		s, used, err = b.pace(ctx, rate, seed, warmup, window)
+		return s, err
+	})
+	if err != nil {
+		return err
+	}
+	b.value(b.metric.late(), float64(late), lateTries)
+	if late < lateTries {
+		b.timed(s, used)
+	}
+	return nil
+}
+
+// pace calls at the instants of Poisson arrivals.
+func (b *callBench) pace(ctx context.Context, rate float64, seed uint64, warmup, window time.Duration) (s load.Snapshot, used usage.Window, err error) {
 	recorder := load.NewRecorder()
 	loop := load.Open{
 		Arrivals: load.For(warmup+window, load.Poisson(rate, seed)), Workers: callWorkers, MaxJourneys: 1000, Recorder: recorder,
@@ -203,20 +220,17 @@ func (b *callBench) paced(ctx context.Context, rate float64, seed uint64, warmup
 			return err
 		},
 	}
-	var used usage.Window
-	outcome, err := overWindow(ctx, loop, warmup, window, b.watch, &used)
-	if err != nil {
-		return err
+	outcome, used, err := overWindow(ctx, loop, warmup, window, b.watch)
+	if err == nil && outcome.Failure != nil {
+		err = fmt.Errorf("at a fixed rate: %w", outcome.Failure)
 	}
-	if outcome.Failure != nil {
-		return fmt.Errorf("at a fixed rate: %w", outcome.Failure)
-	}
-	s := recorder.Snapshot()
+	return recorder.Snapshot(), used, err
+}
+
+// timed tells what the fixed rate found.
+func (b *callBench) timed(s load.Snapshot, used usage.Window) {
 	of := s.Ops["call"]
-	if of.Response == nil {
-		return errors.New("no call at the fixed rate")
-	}
-	b.told.Sends, b.told.Missed, b.told.Errors = s.Arrivals, s.Missed, s.Errors
+	b.told.Errors = s.Errors
 	b.value(b.metric.paced(), microseconds(used, usage.Modules)/float64(of.Count), of.Count)
 	for _, told := range []struct {
 		metric     lab.Metric
@@ -232,5 +246,4 @@ func (b *callBench) paced(ctx context.Context, rate float64, seed uint64, warmup
 	keep(kept, "call"+b.metric.suffix+"/service", of.Service)
 	keep(kept, "call"+b.metric.suffix+"/lateness", of.Lateness)
 	b.told.Spectra = kept.Spectra
-	return nil
 }

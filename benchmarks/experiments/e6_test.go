@@ -45,18 +45,3 @@ func TestAFullProfileSetsWholeSplitsSideBySide(t *testing.T) {
 		t.Errorf("%+v", c.Tables)
 	}
 }
-
-func TestARunIsJudgedByTheWorkAtWhichTheGeneratorWasLater(t *testing.T) {
-	late := func(p99 float64) lab.Spectrum {
-		return lab.Spectrum{Count: 500, Milliseconds: map[string]float64{"99": p99}}
-	}
-	record := &lab.Record{Spectra: map[string]lab.Spectrum{
-		"call/lateness": late(3), "call/response": late(30), "call_1ms/lateness": late(1), "call_1ms/response": late(10),
-	}}
-
-	judgedByWorst(record)
-
-	if record.Spectra["all/lateness"].Milliseconds["99"] != 3 || record.Spectra["all/response"].Milliseconds["99"] != 30 {
-		t.Errorf("%+v", record.Spectra)
-	}
-}
