@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ var (
 
 // lostOf is the metric of one endpoint.
 func lostOf(e endpoint) lab.Metric {
-	return lab.Metric{Name: "lost_" + e.name + "_s", Label: "lost: " + e.name, Unit: "s"}
+	return lab.Metric{Name: "lost_" + e.name + "_s", Label: "lost: " + strings.ReplaceAll(e.name, "_", " "), Unit: "s"}
 }
 
 // blast is E9, in its simplest form.

@@ -2,8 +2,10 @@ package experiments
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"kerf/benchmarks/lab"
 )
@@ -90,7 +92,7 @@ func blastTable(f *lab.Findings) lab.Table {
 		t.Columns = append(t.Columns, arm.Label)
 	}
 	for _, e := range watched {
-		row := []string{e.name}
+		row := []string{strings.ReplaceAll(e.name, "_", " ")}
 		for _, arm := range f.Arms {
 			cell := amount(resultOf(f, arm.Name, lostOf(e).Name))
 			if e.needsVictim(arm) {
@@ -110,47 +112,58 @@ func blastTable(f *lab.Findings) lab.Table {
 	return t
 }
 
-// blastFigures show goodput around the kill: one figure for each arm, with a curve for each endpoint, all runs together.
+// blastFigures show goodput around the kill, all runs together: one figure for each arm, with a curve for each endpoint that needs what was killed, and
+// one for all that do not. Where all do, one curve tells as much as all.
 func blastFigures(f *lab.Findings) []lab.Figure {
 	var figures []lab.Figure
 	for _, arm := range f.Arms {
 		figure := lab.Figure{
 			Title: "Goodput: " + arm.Label, XLabel: "seconds after the kill", YLabel: "share answered well within a second",
 			Lines: []lab.Line{{Label: "kill", At: 0, Vertical: true}},
+			Note:  "By quarters of the second at which a request was to be sent. The table above has the intervals.",
 		}
+		var needing, others []string
 		for _, e := range watched {
-			if points := shareAround(f.Records[arm.Name], e.name); len(points) > 0 {
-				figure.Curves = append(figure.Curves, lab.Curve{Label: e.name, Points: points})
+			if e.needsVictim(arm) {
+				needing = append(needing, e.name)
+			} else {
+				others = append(others, e.name)
 			}
 		}
-		if len(figure.Curves) > 0 {
+		runs := f.Records[arm.Name]
+		if len(others) == 0 {
+			figure.Curves = append(figure.Curves, lab.Curve{Label: "all endpoints", Points: shareAround(runs, needing...)})
+		} else {
+			for _, name := range needing {
+				figure.Curves = append(figure.Curves, lab.Curve{Label: name, Points: shareAround(runs, name)})
+			}
+			figure.Curves = append(figure.Curves, lab.Curve{Label: "all others", Points: shareAround(runs, others...)})
+		}
+		if len(runs) > 0 {
 			figures = append(figures, figure)
 		}
 	}
 	return figures
 }
 
-// shareAround is the share of an endpoint's requests that were answered well, by quarters of a second around the kill, with its 95 % interval.
-func shareAround(runs []lab.Record, endpoint string) (points []lab.Interval) {
+// shareAround is the share of the requests to endpoints that were answered well, by quarters of a second around the kill.
+func shareAround(runs []lab.Record, endpoints ...string) (points []lab.Interval) {
 	const width = 0.25
 	made, good := map[int]float64{}, map[int]float64{}
 	for _, run := range runs {
-		for kind, sums := range map[string]map[int]float64{"made/": made, "good/": good} {
-			for _, p := range run.Series[kind+endpoint] {
-				sums[int(math.Floor(p.X/width))] += p.Y * bin.Seconds()
+		for _, endpoint := range endpoints {
+			for kind, sums := range map[string]map[int]float64{"made/": made, "good/": good} {
+				for _, p := range run.Series[kind+endpoint] {
+					sums[int(math.Floor(p.X/width))] += p.Y * bin.Seconds()
+				}
 			}
 		}
 	}
-	quarters := make([]int, 0, len(made))
-	for q, n := range made {
-		if n > 0 {
-			quarters = append(quarters, q)
+	for _, q := range slices.Sorted(maps.Keys(made)) {
+		if made[q] > 0 {
+			y := good[q] / made[q]
+			points = append(points, lab.Interval{X: (float64(q) + 0.5) * width, Y: y, Low: y, High: y})
 		}
-	}
-	slices.Sort(quarters)
-	for _, q := range quarters {
-		low, high := wilson(good[q], made[q])
-		points = append(points, lab.Interval{X: (float64(q) + 0.5) * width, Y: good[q] / made[q], Low: low, High: high})
 	}
 	return points
 }
