@@ -424,3 +424,23 @@ func TestAMicroBenchmarkIsOneRow(t *testing.T) {
 		t.Errorf("%q", table.Rows)
 	}
 }
+
+func TestManyLongCurvesGetPanelsOfTheirOwn(t *testing.T) {
+	f := &lab.Findings{Arms: []lab.Arm{{Name: "monolith"}}}
+	fig := lab.Figure{Title: "goodput"}
+	for i := range 6 {
+		c := lab.Curve{Label: fmt.Sprintf("endpoint %d", i)}
+		for x := range 40 {
+			c.Points = append(c.Points, lab.Interval{X: float64(x), Y: 1, Low: 0.9, High: 1})
+		}
+		fig.Curves = append(fig.Curves, c)
+	}
+	drawn, ok := plane(f, fig)
+	if !ok || !drawn.Wide || len(drawn.Panels) != 6 || drawn.Panels[5].Title != "endpoint 5" {
+		t.Errorf("%d panels", len(drawn.Panels))
+	}
+	fig.Curves = fig.Curves[:2]
+	if drawn, _ = plane(f, fig); len(drawn.Panels) != 1 || !strings.Contains(string(drawn.Panels[0].SVG), "band") {
+		t.Errorf("two long curves: %d panels, want one with bands", len(drawn.Panels))
+	}
+}

@@ -24,18 +24,16 @@ func overTime(f *lab.Findings) []figure {
 		for _, r := range records {
 			for name := range r.Series {
 				of, part, _ := strings.Cut(name, "/")
+				if part != "" && !isPercentile.MatchString(part) {
+					continue // the experiment's own, which its conclusion draws
+				}
 				if !slices.Contains(groups[of], part) {
 					groups[of] = append(groups[of], part)
 				}
 			}
 		}
 	}
-	names := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
-		if c := rank(a) - rank(b); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
-	})
+	names := slices.SortedFunc(maps.Keys(groups), func(a, b string) int { return cmp.Or(rank(f, a)-rank(f, b), strings.Compare(a, b)) })
 	var figures []figure
 	for _, of := range names {
 		parts := groups[of]
@@ -47,16 +45,8 @@ func overTime(f *lab.Findings) []figure {
 	return figures
 }
 
-// order puts percentiles before the maximum, and both before what is neither.
-func order(part string) int {
-	switch {
-	case part == "max":
-		return 1
-	case isPercentile.MatchString(part):
-		return 0
-	}
-	return 2
-}
+// order puts percentiles before the maximum.
+func order(part string) int { return b2i(part == "max") }
 
 // track is a series of an arm over its runs: the median of each second, with the range.
 type track struct {

@@ -94,17 +94,18 @@ func newArmRow(f *lab.Findings, i int, arm lab.Arm) armRow {
 	return row
 }
 
-// plane draws a figure of an experiment's conclusion. Curves whose labels begin with an arm’s get its colour and marker.
+// plane draws a figure of an experiment's conclusion. Curves whose labels begin with an arm’s get its colour and marker. Many long curves would cover
+// each other: each gets a panel of its own.
 func plane(f *lab.Findings, fig lab.Figure) (figure, bool) {
 	var xs, ys []float64
-	n := 0
+	longest := 0
 	for _, c := range fig.Curves {
 		for _, p := range c.Points {
 			xs, ys = append(xs, p.X), append(ys, p.Y, p.Low, p.High)
-			n++
 		}
+		longest = max(longest, len(c.Points))
 	}
-	if n == 0 {
+	if longest == 0 {
 		return figure{}, false
 	}
 	for _, l := range fig.Lines {
@@ -115,26 +116,62 @@ func plane(f *lab.Findings, fig lab.Figure) (figure, bool) {
 		}
 	}
 	p := chart.Plane{Title: fig.Title, Description: fig.Note, Height: 290,
-		X: chart.Axis{Scale: axis(fig.LogX, xs), Label: fig.XLabel}, Y: chart.Axis{Scale: axis(fig.LogY, ys), Label: fig.YLabel}}
+		X: chart.Axis{Scale: across(fig.LogX, xs), Label: fig.XLabel}, Y: chart.Axis{Scale: axis(fig.LogY, ys), Label: fig.YLabel}}
 	for _, l := range fig.Lines {
 		p.Marks = append(p.Marks, chart.Rule{At: l.At, Vertical: l.Vertical, Label: l.Label})
 	}
+	drawn := figure{Title: fig.Title, Says: fig.Note}
+	curves := named(f, fig.Curves)
+	if len(curves) > manyCurves && longest > manyPoints {
+		drawn.Wide = true
+		for _, c := range curves {
+			alone := p
+			alone.Title, alone.Width, alone.Height = fig.Title+": "+c.Label, 330, 150
+			title := escaped(c.Label)
+			c.Label = ""
+			alone.Marks = append(slices.Clone(p.Marks), c.marks()...)
+			drawn.Panels = append(drawn.Panels, panel{Title: title, SVG: alone.SVG()})
+		}
+		return drawn, true
+	}
+	for _, c := range curves {
+		p.Marks = append(p.Marks, c.marks()...)
+	}
+	drawn.Panels = []panel{{SVG: p.SVG()}}
+	return drawn, true
+}
+
+// From so many curves and points on a figure is drawn in panels; a curve of so many points has a band instead of whiskers, and no markers.
+const (
+	manyCurves = 5
+	manyPoints = 15
+)
+
+// namedCurve is a curve that knows its series.
+type namedCurve struct {
+	lab.Curve
+	series int
+}
+
+// named gives the curves their series, and the arms' names for their labels.
+func named(f *lab.Findings, curves []lab.Curve) []namedCurve {
 	next := 1
-	for _, c := range fig.Curves {
+	for _, c := range curves {
 		if i, _ := armOf(f, c.Label); i >= 0 {
 			next = len(f.Arms)
 		}
 	}
-	for _, c := range fig.Curves {
+	all := make([]namedCurve, 0, len(curves))
+	for _, c := range curves {
 		series, label := armOf(f, c.Label)
 		if series < 0 {
 			series = next
 			next++
 		}
 		c.Label = label
-		p.Marks = append(p.Marks, curve(c, series)...)
+		all = append(all, namedCurve{c, series})
 	}
-	return figure{Title: fig.Title, Says: fig.Note, Panels: []panel{{SVG: p.SVG()}}}, true
+	return all
 }
 
 // armOf finds the arm whose label or name a curve's label begins with, -1 if there is none, and puts the arm's name in place of its label, which is
@@ -152,29 +189,32 @@ func armOf(f *lab.Findings, label string) (series int, short string) {
 	return series, short
 }
 
-func curve(c lab.Curve, series int) []chart.Mark {
+func (c namedCurve) marks() []chart.Mark {
 	var points []chart.Point
-	var whiskers []chart.Interval
+	var intervals []chart.Interval
+	some := false
 	for _, p := range c.Points {
 		points = append(points, chart.Point{X: p.X, Y: p.Y})
-		if p.Low < p.High {
-			whiskers = append(whiskers, chart.Interval{X: p.X, Y: p.Y, Low: p.Low, High: p.High})
-		}
+		intervals = append(intervals, chart.Interval{X: p.X, Y: p.Y, Low: p.Low, High: p.High})
+		some = some || p.Low < p.High
 	}
-	var marks []chart.Mark
-	if c.Scattered {
-		marks = append(marks, chart.Dots{Series: series, Points: points, Label: c.Label})
-	} else {
-		line := chart.Line{Series: series, Points: points, Dashed: c.Dashed, Label: c.Label}
-		if !c.Dashed && len(points) <= 40 {
-			line.Marked = points
-		}
-		marks = append(marks, line)
+	many := len(points) > manyPoints
+	line := chart.Line{Series: c.series, Points: points, Dashed: c.Dashed, Label: c.Label}
+	if !c.Dashed && !many {
+		line.Marked = points
 	}
-	if len(whiskers) > 0 {
-		marks = append(marks, chart.Whiskers{Series: series, Intervals: whiskers})
+	whiskers := chart.Whiskers{Series: c.series, Intervals: intervals}
+	switch {
+	case c.Scattered && some:
+		return []chart.Mark{chart.Dots{Series: c.series, Points: points, Label: c.Label}, whiskers}
+	case c.Scattered:
+		return []chart.Mark{chart.Dots{Series: c.series, Points: points, Label: c.Label}}
+	case some && many:
+		return []chart.Mark{chart.Band{Series: c.series, Intervals: intervals}, line}
+	case some:
+		return []chart.Mark{line, whiskers}
 	}
-	return marks
+	return []chart.Mark{line}
 }
 
 // axis is a scale that holds the values, from zero if it is linear and that costs no more than half of it.
@@ -186,4 +226,16 @@ func axis(logarithmic bool, values []float64) chart.Scale {
 		return chart.Linear(append(values, 0)...)
 	}
 	return chart.Linear(values...)
+}
+
+// across is axis without the room that round ends take.
+func across(logarithmic bool, values []float64) chart.Scale {
+	s := axis(logarithmic, values)
+	if low, high := slices.Min(values), slices.Max(values); !logarithmic && high > low {
+		s.Max = high
+		if s.Min < 0 || low > 0 && s.Min > 0 {
+			s.Min = low
+		}
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
@@ -88,22 +89,24 @@ func spectrumKeys(f *lab.Findings) []string {
 		}
 	}
 	return slices.SortedFunc(maps.Keys(keys), func(a, b string) int {
-		if c := rank(a) - rank(b); c != 0 {
-			return c
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(rank(f, a)-rank(f, b), strings.Compare(a, b))
 	})
 }
 
-func rank(key string) int {
+// rank puts first what the experiment's headline metrics are about, then what its others are about, by the metrics' names; all requests together last.
+// Of one operation response time comes first, then service time, then lateness.
+func rank(f *lab.Findings, key string) int {
 	op, kind, _ := strings.Cut(key, "/")
-	first := []string{"place", "approved", "visible", "page", "tracking"}
-	at := slices.Index(first, op)
+	metrics := f.Experiment.Metrics
+	at := slices.IndexFunc(metrics, func(m lab.Metric) bool { return m.Headline && strings.HasPrefix(m.Name, op+"_") })
+	if at < 0 {
+		at = 200 + slices.IndexFunc(metrics, func(m lab.Metric) bool { return strings.HasPrefix(m.Name, op+"_") })
+	}
 	switch {
-	case at < 0 && op == "all":
-		at = 100
-	case at < 0:
-		at = len(first)
+	case op == "all":
+		at = 900
+	case at == 199:
+		at = 800
 	}
 	return at + 1000*max(0, slices.Index([]string{"response", "service", "lateness"}, kind))
 }
