@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/stats"
@@ -26,13 +28,15 @@ func concludeKnee(f *lab.Findings) lab.Conclusion {
 		c.Outcome = lab.Partly // lower it is; by how much is not certain enough
 	}
 	c.Verdict = foreword(f) + fmt.Sprintf("99 %% of orders are in time up to %s in the monolith and up to %s in a process per module: %s, n = %d.",
-		amount(base), amount(apart), times(ratio), apart.N)
+		perSecond(base), perSecond(apart), times(ratio), apart.N)
 	return kneeShown(f, c)
 }
 
 // kneeShown adds what is shown and to be borne in mind, however the hypothesis fared.
 func kneeShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
-	c.Tables, c.Figures = []lab.Table{kneeTable(f)}, []lab.Figure{kneeFigure(f), uslFigure(f)}
+	c.Tables, c.Figures = []lab.Table{kneeTable(f)}, []lab.Figure{
+		kneeFigure(f, "placed", "place_p95", placeWithin), kneeFigure(f, "approved", "approved_p95", approvedWithin), uslFigure(f),
+	}
 	c.Remarks = append(c.Remarks,
 		fmt.Sprintf("In time is placed within %s and approved within %s. A step of a search fails if more of its orders than chance explains were late or failed, "+
 			"were 1 %% of them the truth (one-sided binomial test at 5 %%); a run's knee is the middle of a bracket of 10 %%.", placeWithin, approvedWithin),
@@ -50,12 +54,12 @@ func kneeShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
 func kneeTable(f *lab.Findings) lab.Table {
 	t := lab.Table{
 		Title:   "Knee, and the Universal Scalability Law",
-		Columns: []string{"arm", "knee, orders/s", "closed loop, at most", "λ", "σ", "κ", "peak of the law"},
+		Columns: []string{"arm", "knee", "closed loop, at most", "λ", "σ", "κ", "peak of the law"},
 		Note: "X(N) = λN / (1 + σ(N−1) + κN(N−1)), fitted to all runs of an arm together (Gunther, 2008). Without κ it has a ceiling and no peak. It has no " +
 			"word for a server that gets more efficient under load, as one does that commits for several clients at once: its parameters are then 0.",
 	}
 	for _, arm := range f.Arms {
-		row := []string{arm.Label, amount(resultOf(f, arm.Name, kneeRate.Name)), amount(resultOf(f, arm.Name, peakRate.Name)), "–", "–", "–", "–"}
+		row := []string{arm.Label, perSecond(resultOf(f, arm.Name, kneeRate.Name)), perSecond(resultOf(f, arm.Name, peakRate.Name)), "–", "–", "–", "–"}
 		if law, err := fitUSL(allPoints(f, arm, "clients")); err == nil {
 			row[3], row[4], row[5], row[6] = number(law.Lambda), number(law.Sigma), fmt.Sprintf("%.2g", law.Kappa), peakOf(law)
 		}
@@ -64,12 +68,15 @@ func kneeTable(f *lab.Findings) lab.Table {
 	return t
 }
 
+// perSecond writes a rate of orders: 41.3 orders/s (38.0–45.2).
+func perSecond(r *lab.Result) string { return strings.Replace(amount(r), "1/s", "orders/s", 1) }
+
 func peakOf(law usl) string {
 	clients, throughput := law.peak()
 	if math.IsInf(clients, 1) {
-		return "ceiling of " + number(throughput)
+		return "ceiling of " + number(throughput) + " orders/s"
 	}
-	return fmt.Sprintf("%s at %.0f clients", number(throughput), clients)
+	return fmt.Sprintf("%s orders/s at %.0f clients", number(throughput), clients)
 }
 
 // allPoints are those of a curve in all runs of an arm that count.
@@ -80,19 +87,19 @@ func allPoints(f *lab.Findings, arm lab.Arm, curve string) (points []lab.Point) 
 	return points
 }
 
-// kneeFigure is latency against the rate of orders: a dot for each step of each run.
-func kneeFigure(f *lab.Findings) lab.Figure {
+// kneeFigure is latency against the rate of orders, by a curve of the runs: a dot for each step of each run.
+func kneeFigure(f *lab.Findings, what, curve string, within time.Duration) lab.Figure {
 	figure := lab.Figure{
-		Title: "Latency against throughput, with the knee", XLabel: "orders per second", YLabel: "order placed, p95 in ms", LogX: true, LogY: true,
-		Lines: []lab.Line{{Label: "objective (of the p99)", At: placeWithin.Seconds() * 1000}},
-		Note:  "A dot is a step of a run's search; a step has too few orders for a p99. Vertical lines: the median knee.",
+		Title: "Latency against throughput: orders " + what, XLabel: "orders per second", YLabel: what + ", p95 in ms", LogX: true, LogY: true,
+		Lines: []lab.Line{{Label: "objective (of the p99)", At: within.Seconds() * 1000}},
+		Note:  "A dot is a step of a run's search; most steps have too few orders for a p99. Vertical lines: the median knee.",
 	}
 	for _, arm := range f.Arms {
-		curve := lab.Curve{Label: arm.Label, Scattered: true}
-		for _, p := range allPoints(f, arm, "place_p95") {
-			curve.Points = append(curve.Points, lab.Interval{X: p.X, Y: p.Y, Low: p.Y, High: p.Y})
+		steps := lab.Curve{Label: arm.Label, Scattered: true}
+		for _, p := range allPoints(f, arm, curve) {
+			steps.Points = append(steps.Points, lab.Interval{X: p.X, Y: p.Y, Low: p.Y, High: p.Y})
 		}
-		figure.Curves = append(figure.Curves, curve)
+		figure.Curves = append(figure.Curves, steps)
 		if r := resultOf(f, arm.Name, kneeRate.Name); r != nil {
 			figure.Lines = append(figure.Lines, lab.Line{Label: "knee: " + arm.Name, At: r.Median, Vertical: true})
 		}

@@ -48,7 +48,7 @@ func TestWithoutOneOfTheKneesNothingIsDecidedAndWhatIsKnownIsShown(t *testing.T)
 		plant(knee(), everything).runs("split-kafka", 6, kneeAt(100)).findings(),
 	} {
 		c := knee().Conclude(f)
-		if c.Outcome != lab.Undecided || c.Verdict == "" || len(c.Tables) != 1 || len(c.Figures) != 2 {
+		if c.Outcome != lab.Undecided || c.Verdict == "" || len(c.Tables) != 1 || len(c.Figures) != 3 {
 			t.Errorf("%s: %s", c.Outcome, c.Verdict)
 		}
 	}
@@ -61,7 +61,7 @@ func TestTheFiguresHoldTheRunsPointsAndTheLaw(t *testing.T) {
 		f.Records["monolith"][i].Curves = map[string][]lab.Point{"clients": pointsOf(law, 0, nil), "place_p95": {{X: 70, Y: 30}, {X: 110, Y: 300}}}
 	}
 	c := knee().Conclude(f)
-	latency, throughput := c.Figures[0], c.Figures[1]
+	latency, throughput := c.Figures[0], c.Figures[2]
 	if n := len(latency.Curves[0].Points); n != 4 || len(latency.Lines) != 2 || !latency.Lines[1].Vertical {
 		t.Errorf("%d points of latency, lines %+v", n, latency.Lines)
 	}

@@ -1,9 +1,11 @@
 package experiments
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/optimize"
 
@@ -71,8 +73,22 @@ func fitUSL(points []lab.Point) (usl, error) {
 			best, found = res.F, law(res.X)
 		}
 	}
-	return found, nil
+	return found.visible(slices.MaxFunc(points, func(a, b lab.Point) int { return cmp.Compare(a.X, b.X) }).X), nil
 }
+
+// visible is the law without costs that cannot be seen up to n clients: a minimum at 0 is never quite reached.
+func (u usl) visible(n float64) usl {
+	if u.Sigma*(n-1) < unseen {
+		u.Sigma = 0
+	}
+	if u.Kappa*n*(n-1) < unseen {
+		u.Kappa = 0
+	}
+	return u
+}
+
+// unseen is the share of the throughput that no measurement shows.
+const unseen = 1e-4
 
 // starts are square roots of parameters from which a fit begins. Several, because the surface has flat valleys: little contention with much
 // coherence looks like the reverse over few clients.

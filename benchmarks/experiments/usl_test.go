@@ -64,6 +64,16 @@ func TestAThroughputThatGrowsFasterThanItsClientsHasNoNegativeParameter(t *testi
 	}
 }
 
+func TestALawWithoutCoherenceCostHasNoFarAwayPeak(t *testing.T) {
+	found, err := fitUSL(pointsOf(usl{Lambda: 50, Sigma: 0.2}, 0, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if clients, _ := found.peak(); !math.IsInf(clients, 1) {
+		t.Errorf("%+v has its peak at %.0f clients", found, clients)
+	}
+}
+
 func TestTheFitTakesFourNumbersOfClients(t *testing.T) {
 	for _, points := range [][]lab.Point{
 		nil, {{X: 1, Y: 1}, {X: 2, Y: 2}, {X: 4, Y: 3}, {X: 4, Y: 3}}, {{X: 1}, {X: 2}, {X: 4}, {X: 8}},
