@@ -88,7 +88,7 @@ func inventRun(random *rand.Rand, e lab.Experiment, arm lab.Arm, s shape, block,
 	r.Spectra["place/service"] = inventSpectrum(random, n, 3.9*s.latency)
 	r.Spectra["place/lateness"] = inventSpectrum(random, n, 0.08)
 	r.Spectra["approved/response"] = inventSpectrum(random, n, 11*s.latency)
-	r.Spectra["all/response"] = inventSpectrum(random, 12*n, 2.2*s.latency)
+	r.Spectra["all/response"] = inventSpectrum(random, 4*n, 2.2*s.latency)
 	for second := range 10 {
 		x := float64(second)
 		r.Series["place/p50"] = append(r.Series["place/p50"], lab.Point{X: x, Y: 4.1 * s.latency * noise()})
@@ -101,7 +101,7 @@ func inventRun(random *rand.Rand, e lab.Experiment, arm lab.Arm, s shape, block,
 }
 
 func inventSpectrum(random *rand.Rand, n int64, median float64) lab.Spectrum {
-	h := hdrhistogram.New(1, 60_000_000, 3)
+	h := hdrhistogram.New(1, 2_000_000, 3)
 	for range n {
 		_ = h.RecordValue(int64(1000 * median * math.Exp(0.55*random.NormFloat64()+0.15*random.ExpFloat64())))
 	}

@@ -279,7 +279,8 @@ func correctness(t tally) doubt {
 	for _, id := range slices.Sorted(maps.Keys(t.broken)) {
 		told = append(told, id+" in "+plural(t.broken[id], "run"))
 	}
-	return doubt{"Correctness", "Invariants were broken: " + strings.Join(told, ", ") + ". A fast wrong system scores nothing; see the runs that count for nothing.", true}
+	return doubt{"Correctness", "Invariants were broken: " + strings.Join(told, ", ") + ". A fast wrong system scores nothing; " +
+		"see the runs that count for nothing.", true}
 }
 
 func violated(r lab.Record, broken map[string]int) {
@@ -303,7 +304,8 @@ func bias(cores int) string {
 		return "It is not known how many cores there were. Few cores favour the monolith, for all processes, servers and the generator share them."
 	case cores <= 4:
 		return map[int]string{1: "One core favours", 2: "Two cores favour", 3: "Three cores favour", 4: "Four cores favour"}[cores] +
-			" the monolith: all processes, the broker, the database and the load generator share them, and a split cannot win by running on more. Believe ratios of CPU first; latencies carry to larger machines less well."
+			" the monolith: all processes, the broker, the database and the load generator share them, and a split cannot win " +
+			"by running on more. Believe ratios of CPU first; latencies carry to larger machines less well."
 	}
 	return "All processes, the broker, the database and the load generator share " + count(cores) + " cores on one machine; nothing here crosses a network."
 }

@@ -37,7 +37,8 @@ var pageCSS string
 
 // Write writes the report as one self-contained HTML file.
 func Write(w io.Writer, in Input) error {
-	t, err := template.New("page.html.tmpl").Funcs(template.FuncMap{"key": chart.Key, "series": chart.Series, "numeric": numeric, "at": at, "capital": capital}).ParseFS(templates, "*.tmpl")
+	functions := template.FuncMap{"key": chart.Key, "series": chart.Series, "numeric": numeric, "at": at, "capital": capital}
+	t, err := template.New("page.html.tmpl").Funcs(functions).ParseFS(templates, "*.tmpl")
 	if err != nil {
 		return fmt.Errorf("read the report's templates: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,8 +133,18 @@ func TestTheReportIsOneFileOfGoodHTML(t *testing.T) {
 	}
 }
 
+// fewPage is rendered once for the tests that only read it.
+var fewPage = sync.OnceValues(func() (string, error) {
+	var page bytes.Buffer
+	err := Write(&page, inventFew())
+	return page.String(), err
+})
+
 func TestTheReportLoadsNothing(t *testing.T) {
-	page := render(t, inventFew(), "few.html")
+	page, err := fewPage()
+	if err != nil {
+		t.Fatal(err)
+	}
 	doc := parse(t, page)
 	for _, n := range all(doc, "", "") {
 		for _, a := range n.Attr {
@@ -154,7 +165,10 @@ func TestTheReportLoadsNothing(t *testing.T) {
 }
 
 func TestThemesAndPaperAreProvidedFor(t *testing.T) {
-	page := render(t, inventFew(), "few.html")
+	page, err := fewPage()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"@media screen and (prefers-color-scheme:dark)", "@media print", "@page", "size:A4", "break-inside:avoid", `name="viewport"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is missing", want)
@@ -167,8 +181,11 @@ func TestThemesAndPaperAreProvidedFor(t *testing.T) {
 }
 
 func TestEachResultStandsWithItsIntervalAndN(t *testing.T) {
-	in := inventFew()
-	doc := parse(t, render(t, in, "few.html"))
+	page, err := fewPage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, doc := inventFew(), parse(t, page) // invented alike each time
 	for _, f := range in.Findings {
 		section := byID(doc, f.Experiment.ID)
 		rows := map[string]int{}

@@ -78,7 +78,8 @@ func describe(rows []chart.StripRow, unit string) string {
 				void++
 			}
 		}
-		told = append(told, fmt.Sprintf("%s: median %s %s (%s), %d runs, %d void.", r.Label, number(r.Median), unit, interval(r.Low, r.High, r.Median), len(r.Dots)-void, void))
+		told = append(told, fmt.Sprintf("%s: median %s %s (%s), %d runs, %d void.",
+			r.Label, number(r.Median), unit, interval(r.Low, r.High, r.Median), len(r.Dots)-void, void))
 	}
 	return strings.Join(told, " ")
 }

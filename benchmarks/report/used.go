@@ -143,9 +143,9 @@ func resources(all []consumption) []figure {
 	if all[0].perOrder {
 		unit = "ms of CPU per order placed"
 	}
-	figures := []figure{stacked(all, "CPU by role and process", unit, "Hatched: not counted as the system’s. The figure behind a bar is what counts.", func(u used) float64 { return u.cpu })}
-	memory := stacked(all, "Memory by role and process", "MiB, proportional set size at the window’s end", "The figure behind a bar is what counts.",
-		func(u used) float64 { return u.pss })
+	counts := "Hatched: not counted as the system’s. The figure behind a bar is what counts; its interval stands in the table."
+	figures := []figure{stacked(all, "CPU by role and process", unit, counts, func(u used) float64 { return u.cpu })}
+	memory := stacked(all, "Memory by role and process", "MiB, proportional set size at the window’s end", counts, func(u used) float64 { return u.pss })
 	if len(memory.Panels) > 0 {
 		figures = append(figures, memory)
 	}
@@ -206,8 +206,10 @@ func everyProcess(all []consumption) *lab.Table {
 		cpu = "CPU, ms/order"
 	}
 	t := &lab.Table{Title: "Every process, mean of the counted runs",
-		Columns: []string{"arm", "process", "role", cpu, "PSS, MiB", "threads", "voluntary switches/s", "other switches/s", "read, KiB/s", "written, KiB/s", "from disk, KiB/s", "to disk, KiB/s"},
-		Note:    "Read and written are bytes that passed through read and write calls, sockets included. Database backends and a broker’s children are part of their parent."}
+		Columns: []string{"arm", "process", "role", cpu, "PSS, MiB", "threads", "voluntary switches/s", "other switches/s",
+			"read, KiB/s", "written, KiB/s", "from disk, KiB/s", "to disk, KiB/s"},
+		Note: "Read and written are bytes that passed through read and write calls, sockets included. " +
+			"Database backends and a broker’s children are part of their parent."}
 	withSettings := slices.ContainsFunc(all, func(c consumption) bool {
 		return slices.ContainsFunc(c.processes, func(u used) bool { return u.settings != "" })
 	})
