@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,28 @@ func TestWindowsThatAreWideInOneProcessAndNarrowThroughTheBrokerRefuteIt(t *test
 	f := plant(visibility(), everything).runs("monolith", 6, window(5, 6, 1)).runs("split-kafka", 6, window(3, 4, 1)).findings()
 	if c := visibility().Conclude(f); c.Outcome != lab.Refuted {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+}
+
+func TestTheWindowThroughRabbitMQIsToldWhereItIsInstalled(t *testing.T) {
+	f := plant(visibility(), everything).runs("monolith", 6, window(0.5, 1.2, 0.3)).runs("split-kafka", 6, window(25, 30, 1)).
+		runs("split-amqp", 6, window(8, 9, 1)).findings()
+	if c := visibility().Conclude(f); c.Outcome != lab.Supported || !strings.Contains(c.Verdict, "Through RabbitMQ it is read 8.0") && !strings.Contains(c.Verdict, "Through RabbitMQ it is read 7.9") {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+	bare := everything
+	bare.RabbitMQ, bare.Kafka = false, false
+	arms, notes, err := visibility().Arms(bare)
+	if err != nil || len(arms) != 2 || !arms[1].Kfake || len(notes) != 2 {
+		t.Errorf("on a bare machine: %+v, %q, %v", arms, notes, err)
+	}
+	c := visibility().Conclude(plant(visibility(), bare).runs("monolith", 6, window(0.5, 1.2, 0.3)).runs("split-kafka", 6, window(25, 30, 1)).findings())
+	if !strings.Contains(c.Verdict, "later through kfake") || !strings.HasPrefix(c.Verdict, "Kfake stands in") {
+		t.Error(c.Verdict)
+	}
+	bare.Strict, bare.Kafka = true, true
+	if _, _, err := visibility().Arms(bare); err == nil {
+		t.Error("without RabbitMQ a strict machine has no window")
 	}
 }
 
