@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -176,7 +177,7 @@ func (k *kneeRun) search(ctx context.Context, peak float64) error {
 func (k *kneeRun) judge(ctx context.Context, rate float64, m measured) (borne bool, err error) {
 	place, approved := m.Load.Ops[string(town.Place)], m.Load.Ops[string(town.Approved)]
 	if place.Response == nil || approved.Response == nil {
-		return false, fmt.Errorf("at %s orders/s nothing was ordered: %v", number(rate), m.Outcome.Failure)
+		return false, fmt.Errorf("at %s orders/s nothing was ordered: %w", number(rate), cmp.Or(m.Outcome.Failure, errors.New("the generator had no room")))
 	}
 	never := m.Load.Missed + m.Load.Ops[string(town.Quote)].Failed // orders that were not even sent
 	lateOrders, lateApproved := never+late(place, placeWithin), never+late(approved, approvedWithin)
