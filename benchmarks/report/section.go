@@ -232,7 +232,7 @@ func axis(logarithmic bool, values []float64) chart.Scale {
 func across(logarithmic bool, values []float64) chart.Scale {
 	s := axis(logarithmic, values)
 	if low, high := slices.Min(values), slices.Max(values); !logarithmic && high > low {
-		s.Max = high
+		s.Max = high + (high-low)/40 // so that the last mark is whole
 		if s.Min < 0 || low > 0 && s.Min > 0 {
 			s.Min = low
 		}

@@ -42,7 +42,11 @@ func horizontal(d *plane, y float64, text string) note {
 
 // take marks the straight way between two points as drawn upon.
 func (d *plane) take(from, to Point) {
-	x1, y1, x2, y2 := d.x(from.X), d.y(from.Y), d.x(to.X), d.y(to.Y)
+	d.along(d.x(from.X), d.y(from.Y), d.x(to.X), d.y(to.Y))
+}
+
+// along is take in the picture's own coordinates.
+func (d *plane) along(x1, y1, x2, y2 float64) {
 	steps := int(max(x2-x1, x1-x2, y2-y1, y1-y2)/4) + 1
 	for i := range steps + 1 {
 		share := float64(i) / float64(steps)
@@ -84,7 +88,7 @@ func (s spot) left(w float64) float64 {
 func (d *plane) covered(s spot, w float64) int {
 	left, covered := s.left(w), 0
 	for _, p := range d.taken {
-		if p.X >= left-3 && p.X <= left+w+3 && p.Y >= s.y-11 && p.Y <= s.y+4 {
+		if p.X >= left-3 && p.X <= left+w+3 && p.Y >= s.y-11 && p.Y <= s.y+3 {
 			covered++
 		}
 	}

@@ -277,10 +277,12 @@ func (r Rule) draw(d *plane) {
 	case r.Vertical && d.X.Scale.Takes(r.At):
 		x := d.x(r.At)
 		d.line("rule", x, d.top, x, d.bottom)
+		d.along(x, d.top, x, d.bottom)
 		d.notes = append(d.notes, vertical(d, x, r.Label))
 	case !r.Vertical && d.Y.Scale.Takes(r.At):
 		y := d.y(r.At)
 		d.line("rule", d.left, y, d.right, y)
+		d.along(d.left, y, d.right, y)
 		d.notes = append(d.notes, horizontal(d, y, r.Label))
 	}
 }
