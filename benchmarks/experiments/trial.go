@@ -134,9 +134,9 @@ func open(ctx context.Context, t *lab.Trial, d drive) (_ *site, err error) {
 	if s.watch, err = s.stand.Watch(); err != nil {
 		return s, err
 	}
-	t.Record.Facts["generator's priority"] = fmt.Sprintf("niceness %d", preferred)
+	t.Record.Facts["generator's scheduling"] = "before all other processes (SCHED_FIFO)"
 	if prefer(true) != nil {
-		t.Record.Facts["generator's priority"] = "that of all others, since this user may not raise it"
+		t.Record.Facts["generator's scheduling"] = "as all other processes, since this user may not change it"
 	}
 	return s, nil
 }
