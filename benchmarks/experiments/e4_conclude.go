@@ -23,7 +23,7 @@ func concludeBuses(f *lab.Findings) lab.Conclusion {
 			continue
 		}
 		gain := inverse(ratio)
-		outcomes = append(outcomes, inProcessGain.judge(gain))
+		outcomes = append(outcomes, enough(rate.N, inProcessGain.judge(gain)))
 		told = append(told, fmt.Sprintf("%s the messages of %s, n = %d", times(gain), arm.Label, rate.N))
 	}
 	if len(told) == 0 {

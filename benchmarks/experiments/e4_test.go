@@ -64,6 +64,15 @@ func TestBusesAreComparedByWhatTheyCarry(t *testing.T) {
 	}
 }
 
+func TestTooFewRunsDecideNothing(t *testing.T) {
+	f := plant(buses(), everything).
+		runs("memory", 3, map[string]float64{busMessages.Name: 150_000}).runs("kafka", 3, map[string]float64{busMessages.Name: 15_000}).findings()
+
+	if c := concludeBuses(f); c.Outcome != lab.Undecided || !strings.Contains(c.Verdict, "n = 3") {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+}
+
 func TestABrokerThatIsNotHereIsSaidAtOnce(t *testing.T) {
 	bare := everything
 	bare.Kafka, bare.RabbitMQ = false, false

@@ -10,20 +10,21 @@ import (
 func concludeProtocols(f *lab.Findings) lab.Conclusion {
 	none, some := callWorks[0], callWorks[1]
 	grpc, okGRPC := ratioOf(resultOf(f, "grpc", none.cpu().Name))
-	json, okJSON := between(f, "grpc", "json", none.cpu().Name)
+	json, blocks := between(f, "grpc", "json", none.cpu().Name)
 	worked, okWorked := ratioOf(resultOf(f, "grpc", some.cpu().Name))
-	if !okGRPC || !okJSON || !okWorked {
+	if !okGRPC || blocks == 0 || !okWorked {
 		return undecided(f, "calls in process, over gRPC and as JSON were not all measured")
 	}
+	n := resultOf(f, "grpc", none.cpu().Name).N
 	c := lab.Conclusion{
 		Outcome: together([]lab.Outcome{
-			holds(grpc.Low > 2, grpc.High <= 2),                     // far less in process
-			holds(json.Different && json.Value > 1, json.High <= 1), // JSON dearer than gRPC
-			holds(worked.High < grpc.Low, worked.Low >= grpc.High),  // the difference shrinks
+			enough(n, holds(grpc.Low > 2, grpc.High <= 2)),                          // far less in process
+			enough(blocks, holds(json.Different && json.Value > 1, json.High <= 1)), // JSON dearer than gRPC
+			enough(n, holds(worked.High < grpc.Low, worked.Low >= grpc.High)),       // the difference shrinks
 		}),
 		Verdict: fmt.Sprintf("%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. "+
 			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f),
-			amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked), resultOf(f, "grpc", none.cpu().Name).N),
+			amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked), n),
 		Remarks: protocolRemarks(f),
 	}
 	if table, ok := endToEnd(f); ok {
@@ -77,7 +78,7 @@ func endToEnd(f *lab.Findings) (lab.Table, bool) {
 			continue
 		}
 		ratio := "–"
-		if r, ok := between(f, "split-grpc", name, totalPerOrder.Name); ok && name != "split-grpc" {
+		if r, blocks := between(f, "split-grpc", name, totalPerOrder.Name); blocks > 0 && name != "split-grpc" {
 			ratio = times(stats.Ratio{Value: r.Value, Low: r.Low, High: r.High})
 		}
 		table.Rows = append(table.Rows, []string{labelOf(f, name), amount(total), ratio, amount(resultOf(f, name, approvedP50.Name))})

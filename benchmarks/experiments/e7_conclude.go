@@ -22,26 +22,38 @@ func concludeFormats(f *lab.Findings) lab.Conclusion {
 	if !okBytes || !okCPU {
 		return undecided(f, "JSON and Protobuf were not both measured")
 	}
-	outcomes := []lab.Outcome{leftOfBytes.judge(bytes), leftOfCPU.judge(cpu)}
+	n := resultOf(f, codec.Protobuf, formatBytes.Name).N
+	outcomes := []lab.Outcome{enough(n, leftOfBytes.judge(bytes)), enough(n, leftOfCPU.judge(cpu))}
 	verdict := fmt.Sprintf("Protobuf takes %s the bytes of JSON and %s its CPU to write and read an event", times(bytes), times(cpu))
-	if order, ok := between(f, "split-"+codec.JSON, "split-"+codec.Protobuf, totalPerOrder.Name); ok {
-		outcomes = append(outcomes, leftOfOrder.judge(order))
+	if order, blocks := between(f, "split-"+codec.JSON, "split-"+codec.Protobuf, totalPerOrder.Name); blocks > 0 {
+		outcomes = append(outcomes, enough(blocks, leftOfOrder.judge(order)))
 		verdict += fmt.Sprintf("; on the bus of a whole split it leaves %s of the CPU per order", times(order))
 	} else {
 		outcomes = append(outcomes, lab.Undecided)
 		verdict += "; end to end nothing was measured that counts"
 	}
-	n := resultOf(f, codec.Protobuf, formatBytes.Name).N
 	return lab.Conclusion{
 		Outcome: together(outcomes), Verdict: foreword(f) + fmt.Sprintf("%s, n = %d.", verdict, n), Remarks: formatRemarks(f),
 		Tables: []lab.Table{sizes(f)},
 	}
 }
 
-// between is the ratio of one arm's metric to that of another which is not the baseline, with its 95 % paired bootstrap interval.
-func between(f *lab.Findings, base, arm, metric string) (stats.Ratio, bool) {
-	ratio := stats.Compare(blocksOf(f.Records, metric, base, arm), seedOfRatios)
-	return ratio, !math.IsNaN(ratio.Value)
+// between is the ratio of one arm's metric to that of another which is not the baseline, with its 95 % paired bootstrap interval, and the number of blocks
+// behind it: 0 if there is no ratio.
+func between(f *lab.Findings, base, arm, metric string) (ratio stats.Ratio, blocks int) {
+	pairs := blocksOf(f.Records, metric, base, arm)
+	if ratio = stats.Compare(pairs, seedOfRatios); math.IsNaN(ratio.Value) {
+		return ratio, 0
+	}
+	return ratio, len(pairs)
+}
+
+// enough is an outcome, if there are runs enough to decide anything.
+func enough(runs int, outcome lab.Outcome) lab.Outcome {
+	if runs < stats.Fewest {
+		return lab.Undecided
+	}
+	return outcome
 }
 
 // seedOfRatios makes the same runs give the same intervals.
