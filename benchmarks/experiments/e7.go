@@ -34,7 +34,7 @@ func formats() lab.Experiment {
 			},
 		},
 		Metrics: []lab.Metric{
-			formatBytes, formatCPU, formatZstdBatch, formatZstd, formatEncode, formatDecode, formatEncodeAllocs, formatDecodeAllocs,
+			formatBytes, formatCPU, formatEncode, formatDecode, formatZstdBatch, formatZstd, formatEncodeAllocs, formatDecodeAllocs,
 			totalPerOrder, modulesPerOrder, brokerPerOrder, placeP50, approvedP50, ordersPerSecond,
 		},
 		Arms: formatArms,
