@@ -44,7 +44,7 @@ func onKafka(s lab.Setting, arms ...lab.Arm) (_ []lab.Arm, notes []string, err e
 		return arms, nil, nil
 	}
 	if s.Strict {
-		return nil, nil, errors.New("Apache Kafka is not installed here: deploy/servers install brings it; without -strict kfake stands in")
+		return nil, nil, errors.New("no Apache Kafka is installed here: deploy/servers install brings it; without -strict kfake stands in")
 	}
 	for i := range arms {
 		arms[i].Kfake = true

@@ -13,10 +13,8 @@ var (
 	restPerOrder      = lab.Metric{Name: "rest_ms_per_order", Label: "unexplained CPU per order", Unit: "ms", Neutral: true}
 	placeP50          = lab.Metric{Name: "place_p50_ms", Label: "order placed, p50", Unit: "ms", Headline: true}
 	placeP90          = lab.Metric{Name: "place_p90_ms", Label: "order placed, p90", Unit: "ms"}
-	placeP99          = lab.Metric{Name: "place_p99_ms", Label: "order placed, p99", Unit: "ms"}
 	approvedP50       = lab.Metric{Name: "approved_p50_ms", Label: "order approved, p50", Unit: "ms", Headline: true}
 	approvedP90       = lab.Metric{Name: "approved_p90_ms", Label: "order approved, p90", Unit: "ms"}
-	approvedP99       = lab.Metric{Name: "approved_p99_ms", Label: "order approved, p99", Unit: "ms"}
 	pss               = lab.Metric{Name: "pss_mib", Label: "memory (PSS) of modules, broker and database", Unit: "MiB", Headline: true}
 	processes         = lab.Metric{Name: "processes", Label: "processes", Neutral: true}
 	idleCPU           = lab.Metric{Name: "idle_cpu", Label: "CPU when nothing happens", Unit: "ms/s"}
