@@ -185,7 +185,7 @@ func punctual(op string, try func() (load.Snapshot, error)) (s load.Snapshot, la
 			return s, late, errors.New("nothing was sent at the fixed rate")
 		}
 		keep(part, "all/response", of.Response)
-		keep(part, "all/lateness", of.Lateness)
+		keep(part, "scheduled/lateness", of.Scheduled)
 		if lab.Void(part) == "" {
 			return s, late, nil
 		}

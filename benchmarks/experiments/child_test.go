@@ -195,8 +195,8 @@ func TestAPartInWhichTheGeneratorWasLateIsRepeatedAndThenLeftOut(t *testing.T) {
 				_, err := load.NewCaller(recorder, 1, time.Minute).Do(t.Context(), "call", time.Now(), func(context.Context, int) error { return nil })
 				s := recorder.Snapshot()
 				of := s.Ops["call"]
-				of.Lateness = hdrhistogram.New(1, 60_000_000, 3)
-				if err := of.Lateness.RecordValues(c.late[tries].Microseconds(), 400); err != nil {
+				of.Scheduled = hdrhistogram.New(1, 60_000_000, 3)
+				if err := of.Scheduled.RecordValues(c.late[tries].Microseconds(), 400); err != nil {
 					t.Error(err)
 				}
 				s.Ops["call"] = of

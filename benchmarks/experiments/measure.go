@@ -183,7 +183,8 @@ func (m measured) times(record *lab.Record) {
 			keep(record, name+"/lateness", of.Lateness)
 		}
 	}
-	if ms, ok := load.Percentile(all.Lateness, 99); ok {
+	keep(record, "scheduled/lateness", all.Scheduled)
+	if ms, ok := load.Percentile(all.Scheduled, 99); ok {
 		record.Values[latenessP99.Name] = ms
 	}
 	if all.Count > 0 {

@@ -50,7 +50,7 @@ func (m measured) series(record *lab.Record) {
 		}
 	}
 	if s, ok := load.Steady(costs); ok {
-		record.Steadiness = &lab.Steadiness{Of: costPerRequest, Ratio: s.Ratio, Noise: s.Noise, Steady: s.Steady}
+		record.Steadiness = &lab.Steadiness{Of: costPerRequest, Ratio: s.Ratio, Noise: s.Noise, Steady: s.Steady, Noisy: s.Noisy}
 	}
 }
 

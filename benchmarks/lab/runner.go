@@ -136,7 +136,10 @@ func (r *Runner) run(ctx context.Context, e Experiment, c *course, run slot, att
 		record.Failed = oneLine(err)
 		return record, nil // its folder says more
 	}
-	record.Void = voids(record)
+	if record.Others == nil && record.Usage.Seconds > 0 {
+		record.Others = map[string]Others{"window": OthersIn(record.Usage)}
+	}
+	record.Void, record.Disturbed = voids(record), disturbed(record)
 	r.remove(dir)
 	return record, nil
 }

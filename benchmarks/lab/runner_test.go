@@ -271,7 +271,7 @@ func TestARunThatFailsOnceIsTriedOnceMore(t *testing.T) {
 func TestTheMethodsRulesVoidARun(t *testing.T) {
 	spectra := func(late, response float64) map[string]lab.Spectrum {
 		return map[string]lab.Spectrum{
-			"all/lateness": {Count: 1000, Milliseconds: map[string]float64{"99": late}},
+			"scheduled/lateness": {Count: 1000, Milliseconds: map[string]float64{"99": late}},
 			"all/response": {Count: 1000, Milliseconds: map[string]float64{"50": response}},
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // Journey is what one arrival does: it runs in a goroutine of its own and reads top down. n counts arrivals from 0, those that were missed too. intended
-// is when it was to start, and the intended instant of its first request; that of a later one is when the one before it was done, and some time
-// to think if people would. Its error counts the journey as failed; its requests have been counted by then.
+// is when it was to start, and the intended instant of its first request, which it makes by Caller.Do. A later one follows when the one before it is done,
+// by Caller.Then; or some time to think after that, by Do. Its error counts the journey as failed; its requests have been counted by then.
 type Journey func(ctx context.Context, caller *Caller, n int, intended time.Time) error
 
 // Caller sends the requests of journeys. All journeys of a load share one.
@@ -39,20 +39,35 @@ func NewCaller(recorder *Recorder, workers int, deadline time.Duration) *Caller 
 // from the intended instant, and f must return then. Requests of one worker do not overlap: f may keep a connection for each. Workers are numbered
 // from 0. An intended instant that is yet to come is awaited by a timer of Go's, up to a millisecond late.
 //
+// The intended instant has to be known beforehand: by how late such requests are, the generator is judged. One that is due as soon as something else is
+// done, is made by Then.
+//
 // done is when the request ended, also if it failed. The error is that of f, or that of the context if no worker was free before the deadline.
 func (c *Caller) Do(ctx context.Context, op string, intended time.Time, f func(ctx context.Context, worker int) error) (done time.Time, err error) {
+	return c.request(ctx, op, intended, true, f)
+}
+
+// Then sends a request as Do does, that is due at once when something else was done: it waits for nothing but a worker, so that it is hardly ever late, and
+// would only hide that others are.
+func (c *Caller) Then(ctx context.Context, op string, after time.Time, f func(ctx context.Context, worker int) error) (done time.Time, err error) {
+	return c.request(ctx, op, after, false, f)
+}
+
+func (c *Caller) request(
+	ctx context.Context, op string, intended time.Time, scheduled bool, f func(ctx context.Context, worker int) error,
+) (done time.Time, err error) {
 	ctx, cancel := context.WithDeadline(ctx, intended.Add(c.deadline))
 	defer cancel()
 	worker, err := c.take(ctx, intended)
 	if err != nil {
 		done = time.Now()
-		c.recorder.request(nobody, op, intended, done, done, err)
+		c.recorder.request(nobody, op, intended, done, done, scheduled, err)
 		return done, err
 	}
 	sent := time.Now()
 	err = f(ctx, worker)
 	done = time.Now()
-	c.recorder.request(worker, op, intended, sent, done, err)
+	c.recorder.request(worker, op, intended, sent, done, scheduled, err)
 	c.workers <- worker
 	return done, err
 }

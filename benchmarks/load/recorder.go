@@ -87,8 +87,8 @@ func (r *Recorder) grow(workers int) {
 	}
 }
 
-// request records what became of a request.
-func (r *Recorder) request(worker int, op string, intended, sent, done time.Time, err error) {
+// request records what became of a request. One that is scheduled had an instant of its own.
+func (r *Recorder) request(worker int, op string, intended, sent, done time.Time, scheduled bool, err error) {
 	r.mutex.RLock()
 	defer r.mutex.RUnlock()
 	second, ok := r.second(intended)
@@ -96,7 +96,7 @@ func (r *Recorder) request(worker int, op string, intended, sent, done time.Time
 		return
 	}
 	response := done.Sub(intended)
-	r.shards[worker+1].request(op, response, done.Sub(sent), sent.Sub(intended), err)
+	r.shards[worker+1].request(op, response, done.Sub(sent), sent.Sub(intended), scheduled, err)
 	r.bin(op, second, response, done, err)
 }
 
@@ -162,16 +162,20 @@ type series struct {
 	observed                    bool
 	kinds                       map[string]int64
 	response, service, lateness *hdrhistogram.PackedHistogram
+	scheduled                   *hdrhistogram.PackedHistogram // the lateness of those that were
 }
 
 func newShard() *shard { return &shard{ops: map[string]*series{}} }
 
-func (s *shard) request(op string, response, service, lateness time.Duration, err error) {
+func (s *shard) request(op string, response, service, lateness time.Duration, scheduled bool, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	of := s.series(op)
 	of.ended(err)
 	record(of.lateness, lateness)
+	if scheduled {
+		record(of.scheduled, lateness)
+	}
 	if felt(err) {
 		record(of.response, response)
 		record(of.service, service)
@@ -192,7 +196,7 @@ func (s *shard) observation(op string, response time.Duration, err error) {
 func (s *shard) series(op string) *series {
 	of := s.ops[op]
 	if of == nil {
-		of = &series{response: newPacked(), service: newPacked(), lateness: newPacked()}
+		of = &series{response: newPacked(), service: newPacked(), lateness: newPacked(), scheduled: newPacked()}
 		s.ops[op] = of
 	}
 	return of

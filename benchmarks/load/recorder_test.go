@@ -14,7 +14,7 @@ import (
 
 // tell records a request that was sent at once and took so long.
 func tell(r *Recorder, worker int, op string, intended time.Time, took time.Duration, err error) {
-	r.request(worker, op, intended, intended, intended.Add(took), err)
+	r.request(worker, op, intended, intended, intended.Add(took), true, err)
 }
 
 func TestTheWindowIsByTheIntendedInstant(t *testing.T) {

@@ -25,8 +25,9 @@ type Op struct {
 	// Count is how many have ended, Failed how many of them with an error.
 	Count, Failed int64
 	// The histograms are of microseconds. Response and Service hold requests that were answered and, with the time that they were waited for, those
-	// that were not before their deadline: to leave these out would make an overloaded server look fast. Lateness holds all.
-	Response, Service, Lateness *hdrhistogram.Histogram
+	// that were not before their deadline: to leave these out would make an overloaded server look fast. Lateness holds all, Scheduled that of those
+	// which had an instant of their own: by Do, not by Then.
+	Response, Service, Lateness, Scheduled *hdrhistogram.Histogram
 	// Bins are the whole seconds of the window. What is left of a second at its end has no bin.
 	Bins []Bin
 }
@@ -86,7 +87,7 @@ func (s *shard) into(snapshot *Snapshot) {
 	for name, of := range s.ops {
 		op, ok := snapshot.Ops[name]
 		if !ok {
-			op = Op{Response: newHistogram(), Service: newHistogram(), Lateness: newHistogram()}
+			op = newOp()
 		}
 		op.Observed = op.Observed || of.observed
 		op.Count += of.count
@@ -97,13 +98,14 @@ func (s *shard) into(snapshot *Snapshot) {
 		of.response.MergeInto(op.Response)
 		of.service.MergeInto(op.Service)
 		of.lateness.MergeInto(op.Lateness)
+		of.scheduled.MergeInto(op.Scheduled)
 		snapshot.Ops[name] = op
 	}
 }
 
 // All are all requests as one operation, without what was observed.
 func (s Snapshot) All() Op {
-	all := Op{Response: newHistogram(), Service: newHistogram(), Lateness: newHistogram()}
+	all := newOp()
 	for _, op := range s.Ops {
 		if op.Observed {
 			continue
@@ -113,6 +115,7 @@ func (s Snapshot) All() Op {
 		all.Response.Merge(op.Response)
 		all.Service.Merge(op.Service)
 		all.Lateness.Merge(op.Lateness)
+		all.Scheduled.Merge(op.Scheduled)
 		for i, b := range op.Bins {
 			if i == len(all.Bins) {
 				all.Bins = append(all.Bins, Bin{})
@@ -134,6 +137,10 @@ func (b *Bin) add(other Bin) {
 		b.Response = newPacked()
 	}
 	b.Response.Merge(other.Response)
+}
+
+func newOp() Op {
+	return Op{Response: newHistogram(), Service: newHistogram(), Lateness: newHistogram(), Scheduled: newHistogram()}
 }
 
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, highest, digits) }

@@ -2,13 +2,18 @@ package load
 
 import "math"
 
-// Steadiness tells whether a series had come to rest.
+// Steadiness tells whether a series had come to rest: it is Steady, too Noisy to tell, or neither: not steady.
 type Steadiness struct {
 	// Ratio is the mean of the last third over the mean of all; Noise is its standard error.
 	Ratio, Noise float64
-	// Steady says that the ratio is within 5 % of 1, or within twice its noise.
+	// Steady says that the ratio is within 5 % of 1, and that twice its noise is, too.
 	Steady bool
+	// Noisy says that twice the noise is over 5 %, and the ratio no farther from 1 than that: such a series proves neither rest nor a trend.
+	Noisy bool
 }
+
+// steadyWithin is how far from 1 the ratio of a steady series is at most.
+const steadyWithin = 0.05
 
 // fewest is the number of seconds from which on steadiness is told.
 const fewest = 6
@@ -33,8 +38,9 @@ func Steady(values []float64) (s Steadiness, ok bool) {
 	variance := (before + after) / float64(n-2)
 	s.Ratio = last / whole
 	s.Noise = math.Sqrt(variance*(1/float64(k)-1/float64(n))) / whole
-	off := math.Abs(s.Ratio - 1)
-	s.Steady = off <= 0.05 || off <= 2*s.Noise
+	off, noise := math.Abs(s.Ratio-1), 2*s.Noise
+	s.Steady = off <= steadyWithin && noise <= steadyWithin
+	s.Noisy = noise > steadyWithin && off <= noise
 	return s, true
 }
 

@@ -96,7 +96,7 @@ func (t *Town) callOff(ctx context.Context, c *courier, orderID, state string) {
 		return
 	}
 	// What becomes of it shows at the next look.
-	_, _ = t.caller.Load().Do(ctx, string(CallOff), time.Now(), func(ctx context.Context, worker int) error {
+	_, _ = t.caller.Load().Then(ctx, string(CallOff), time.Now(), func(ctx context.Context, worker int) error {
 		return t.lines.exchange(ctx, worker, r, nil)
 	})
 }

@@ -39,6 +39,7 @@ type journey struct {
 	think  time.Duration
 	order  *order
 	next   time.Time // when the next request is intended
+	follow bool      // it is intended at once when something else is done, so that it can hardly be late
 	// When the order was intended, and when the readiness of its food and the hand-over at the door were acknowledged.
 	placed, ready, dropped time.Time
 }
@@ -81,11 +82,20 @@ func (j *journey) do(step Op) error {
 	return errors.New("no step of a journey")
 }
 
-// send makes a request at the time when it is intended. The next one is intended when it is done, and some time to think has passed.
+// send makes a request at the time when it is intended.
 func (j *journey) send(step Op, f func(ctx context.Context, worker int) error) (time.Time, error) {
-	done, err := j.caller.Do(j.ctx, string(step), j.next, f)
-	j.next = done.Add(j.think)
+	request := j.caller.Do
+	if j.follow {
+		request = j.caller.Then
+	}
+	done, err := request(j.ctx, string(step), j.next, f)
+	j.after(done)
 	return done, err
+}
+
+// after has the next request follow when the one before was done, and some time to think has passed.
+func (j *journey) after(done time.Time) {
+	j.next, j.follow = done.Add(j.think), j.think == 0
 }
 
 func (j *journey) get(step Op, path, bearer string, read func(answer) error) error {

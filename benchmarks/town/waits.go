@@ -27,7 +27,7 @@ func (j *journey) wait(step Op) (err error) {
 		at = since
 	}
 	j.caller.Observe(string(step), since, at, err)
-	j.next = time.Now().Add(j.think)
+	j.after(time.Now())
 	return err
 }
 
