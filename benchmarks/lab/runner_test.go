@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/usage"
 )
 
 func TestBlocksHoldEachArmAndEverySecondIsTheReverse(t *testing.T) {
@@ -272,27 +273,39 @@ func TestTheMethodsRulesVoidARun(t *testing.T) {
 	spectra := func(late, response float64) map[string]lab.Spectrum {
 		return map[string]lab.Spectrum{
 			"scheduled/lateness": {Count: 1000, Milliseconds: map[string]float64{"99": late}},
-			"all/response": {Count: 1000, Milliseconds: map[string]float64{"50": response}},
+			"all/response":       {Count: 1000, Milliseconds: map[string]float64{"50": response}},
 		}
 	}
 	for name, c := range map[string]struct {
 		record lab.Record
 		void   string
 	}{
-		"in time":                {lab.Record{Spectra: spectra(1.9, 5)}, ""},
-		"late":                   {lab.Record{Spectra: spectra(2.1, 5)}, "the generator was late: p99 2.1 ms, where 2.0 ms is allowed"},
-		"late, but slow answers": {lab.Record{Spectra: spectra(9, 100)}, ""},
-		"too late even then":     {lab.Record{Spectra: spectra(11, 100)}, "the generator was late: p99 11.0 ms, where 10.0 ms is allowed"},
-		"late beyond the knee":   {lab.Record{Spectra: spectra(500, 100), Overload: true}, ""},
-		"one of 1,000 missed":    {lab.Record{Sends: 1000, Missed: 1}, ""},
-		"two missed":             {lab.Record{Sends: 1000, Missed: 2}, "the generator missed 2 of 1000 sends"},
-		"missed beyond the knee": {lab.Record{Sends: 1000, Missed: 200, Overload: true}, ""},
-		"wrong":                  {lab.Record{Violations: map[string]int{"I3": 1, "I1": 2}, Overload: true}, "violated I1, I3"},
-		"no load at all":         {lab.Record{}, ""},
+		"in time": {lab.Record{Spectra: spectra(1.9, 5)}, ""},
+		"those that cannot be late do not matter": {lab.Record{Spectra: map[string]lab.Spectrum{
+			"scheduled/lateness": {Count: 300, Milliseconds: map[string]float64{"99": 2.1}}, "all/lateness": {Count: 1200, Milliseconds: map[string]float64{"99": 0.1}},
+			"all/response": {Count: 1200, Milliseconds: map[string]float64{"50": 5}},
+		}}, "the generator was late: p99 2.1 ms, where 2.0 ms is allowed"},
+		"others did little":        {lab.Record{Others: map[string]lab.Others{"window": {Rest: 0.2}}}, ""},
+		"others did much":          {lab.Record{Others: map[string]lab.Others{"window": {Rest: 0.21}}}, "others had 21 % of the machine"},
+		"much was stolen":          {lab.Record{Others: map[string]lab.Others{"window": {Rest: -0.01, Stolen: 0.3}}}, "others had 30 % of the machine (30 % stolen by the hypervisor)"},
+		"much in all":              {lab.Record{Others: map[string]lab.Others{"window": {Rest: 0.12, Stolen: 0.12}}}, "others had 24 % of the machine (12 % stolen by the hypervisor)"},
+		"much in one part":         {lab.Record{Others: map[string]lab.Others{"first": {Rest: 0.01}, "second": {Rest: 0.5}}}, "others had 50 % of the machine in the part second"},
+		"much beyond the knee":     {lab.Record{Others: map[string]lab.Others{"window": {Rest: 0.5}}, Overload: true}, "others had 50 % of the machine"},
+		"much, as the usage tells": {lab.Record{Usage: usage.Window{Seconds: 10, Cores: 2, CPU: map[usage.Role]float64{usage.Rest: 5, usage.Modules: 15}}}, "others had 25 % of the machine"},
+		"late":                     {lab.Record{Spectra: spectra(2.1, 5)}, "the generator was late: p99 2.1 ms, where 2.0 ms is allowed"},
+		"late, but slow answers":   {lab.Record{Spectra: spectra(9, 100)}, ""},
+		"too late even then":       {lab.Record{Spectra: spectra(11, 100)}, "the generator was late: p99 11.0 ms, where 10.0 ms is allowed"},
+		"late beyond the knee":     {lab.Record{Spectra: spectra(500, 100), Overload: true}, ""},
+		"one of 1,000 missed":      {lab.Record{Sends: 1000, Missed: 1}, ""},
+		"two missed":               {lab.Record{Sends: 1000, Missed: 2}, "the generator missed 2 of 1000 sends"},
+		"missed beyond the knee":   {lab.Record{Sends: 1000, Missed: 200, Overload: true}, ""},
+		"wrong":                    {lab.Record{Violations: map[string]int{"I3": 1, "I1": 2}, Overload: true}, "violated I1, I3"},
+		"no load at all":           {lab.Record{}, ""},
 	} {
 		f := newFake("E1", func(ctx context.Context, trial *lab.Trial) error {
 			trial.Record.Spectra, trial.Record.Sends, trial.Record.Missed = c.record.Spectra, c.record.Sends, c.record.Missed
 			trial.Record.Overload, trial.Record.Violations = c.record.Overload, c.record.Violations
+			trial.Record.Others, trial.Record.Usage = c.record.Others, c.record.Usage
 			return measured(ctx, trial)
 		})
 		f.arms, f.runs = []string{"whole"}, map[string]int{"whole": 1}
@@ -314,6 +327,30 @@ func TestTheMethodsRulesVoidARun(t *testing.T) {
 		if wrong := strings.HasPrefix(fmt.Sprint(summary.Err()), "invariants were violated in 3 of 3 runs of E1"); wrong != (c.record.Violations != nil) {
 			t.Errorf("%s: ended with %v", name, summary.Err())
 		}
+	}
+}
+
+func TestARunIsDoubtedWhenOthersWereAtWork(t *testing.T) {
+	f := newFake("E1", func(ctx context.Context, trial *lab.Trial) error {
+		trial.Record.Usage = usage.Window{Seconds: 10, Cores: 2, Stolen: 0.4, CPU: map[usage.Role]float64{usage.Rest: float64(trial.Block)}} // 7, 12, 17 and 22 %
+		return measured(ctx, trial)
+	})
+	f.arms = []string{"whole"}
+	dir := t.TempDir()
+	if _, _, err := run(t, t.Context(), dir, 1, f); err != nil {
+		t.Fatal(err)
+	}
+	got := found(t, dir, f)[0]
+	var doubted []string
+	for _, r := range got.Records["whole"] {
+		doubted = append(doubted, r.Disturbed)
+	}
+	want := []string{"", "others had 12 % of the machine (2 % stolen by the hypervisor)", "others had 17 % of the machine (2 % stolen by the hypervisor)"}
+	if !slices.Equal(doubted, want) || len(got.Void) != 3 {
+		t.Errorf("doubted are %q, want %q; %d void, want the 3 of the last block", doubted, want, len(got.Void))
+	}
+	if share := got.Records["whole"][0].Others["window"]; math.Abs(share.Rest-0.05) > 1e-9 || math.Abs(share.Stolen-0.02) > 1e-9 {
+		t.Errorf("kept is %+v", share)
 	}
 }
 

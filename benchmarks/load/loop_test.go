@@ -127,6 +127,42 @@ func TestTooFewWorkersShowAsLateness(t *testing.T) {
 	})
 }
 
+func TestLatenessOfArrivalsIsNotHiddenByRequestsThatFollowThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := counting()
+		quick := func(context.Context, int) error { time.Sleep(time.Millisecond); return nil }
+		journey := func(ctx context.Context, c *Caller, n int, intended time.Time) (err error) {
+			if n%40 == 0 { // one in forty is not let run at its instant
+				time.Sleep(40 * time.Millisecond)
+			}
+			done, err := c.Do(ctx, "look", intended, quick)
+			for range 4 {
+				if err == nil {
+					done, err = c.Then(ctx, "go on", done, quick)
+				}
+			}
+			if err == nil {
+				_, err = c.Do(ctx, "buy", done.Add(time.Second), quick)
+			}
+			return err
+		}
+		run(t, Open{Arrivals: First(1000, Uniform(100)), Workers: 400, MaxJourneys: 400, Recorder: r, Journey: journey, coarse: true})
+		s := r.Snapshot()
+		all := s.All()
+		if hidden, ok := Percentile(all.Lateness, 99); !ok || hidden > 0.1 {
+			t.Errorf("p99 of all latenesses is %.1f ms; 1 in 240 should not show there", hidden)
+		}
+		if told, ok := Percentile(all.Scheduled, 99); !ok || math.Abs(told-40) > 0.1 {
+			t.Errorf("p99 of the lateness of what was scheduled is %.1f ms, want 40: 1 in 80 was late", told)
+		}
+		for op, want := range map[string]int64{"look": 1000, "go on": 0, "buy": 1000} { // people who have thought come at an instant of their own, too
+			if got := s.Ops[op].Scheduled.TotalCount(); got != want || s.Ops[op].Lateness.TotalCount() == 0 {
+				t.Errorf("%d of %q were scheduled, want %d", got, op, want)
+			}
+		}
+	})
+}
+
 func TestWorkersHaveNumbersAndDoNotOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		busy := make([]bool, 3)

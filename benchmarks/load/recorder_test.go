@@ -172,18 +172,20 @@ func TestSteadinessTellsATrendFromNoise(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		values []float64
-		steady bool
+		want   string
 	}{
-		"constant":          {series(10, func(int) float64 { return 7 }), true},
-		"noise":             {series(30, func(int) float64 { return 100 + 10*random.NormFloat64() }), true},
-		"a step up":         {series(30, func(i int) float64 { return []float64{100, 150}[i/20] + random.NormFloat64() }), false},
-		"growing":           {series(30, func(i int) float64 { return 100 + 5*float64(i) + random.NormFloat64() }), false},
-		"a fall of 2 %":     {series(30, func(i int) float64 { return []float64{100, 98}[i/20] }), true},
-		"one second stalls": {series(12, func(i int) float64 { return []float64{5, 500}[i/11] }), true}, // one cannot tell
+		"constant":          {series(10, func(int) float64 { return 7 }), "steady"},
+		"a little noise":    {series(30, func(int) float64 { return 100 + 3*random.NormFloat64() }), "steady"},
+		"noise":             {series(30, func(int) float64 { return 100 + 20*random.NormFloat64() }), "noisy"}, // it may rise by 5 % and hide that
+		"a step up":         {series(30, func(i int) float64 { return []float64{100, 150}[i/20] + random.NormFloat64() }), "not steady"},
+		"growing":           {series(30, func(i int) float64 { return 100 + 5*float64(i) + random.NormFloat64() }), "not steady"},
+		"growing in noise":  {series(30, func(i int) float64 { return 100 + 5*float64(i) + 20*random.NormFloat64() }), "not steady"},
+		"a fall of 2 %":     {series(30, func(i int) float64 { return []float64{100, 98}[i/20] }), "steady"},
+		"one second stalls": {series(12, func(i int) float64 { return []float64{5, 500}[i/11] }), "noisy"},
 	} {
 		got, ok := Steady(c.values)
-		if !ok || got.Steady != c.steady {
-			t.Errorf("%s: %+v, want steady %v", name, got, c.steady)
+		if !ok || state(got) != c.want {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
 		}
 	}
 	if _, ok := Steady(series(5, func(int) float64 { return 1 })); ok {
@@ -194,7 +196,19 @@ func TestSteadinessTellsATrendFromNoise(t *testing.T) {
 	}
 }
 
-func TestSteadinessIsRarelyDeniedToNoise(t *testing.T) {
+func state(s Steadiness) string {
+	switch {
+	case s.Steady && s.Noisy:
+		return "both"
+	case s.Steady:
+		return "steady"
+	case s.Noisy:
+		return "noisy"
+	}
+	return "not steady"
+}
+
+func TestNoiseIsRarelyTakenForATrend(t *testing.T) {
 	random := rand.New(rand.NewPCG(6, 6))
 	denied := 0
 	for range 1000 {
@@ -202,7 +216,7 @@ func TestSteadinessIsRarelyDeniedToNoise(t *testing.T) {
 		for i := range values {
 			values[i] = 100 + 30*random.NormFloat64()
 		}
-		if s, ok := Steady(values); !ok || !s.Steady {
+		if s, ok := Steady(values); !ok || state(s) == "not steady" {
 			denied++
 		}
 	}
