@@ -59,6 +59,7 @@ type report struct {
 	Samples    map[string]int64        `json:"samples,omitempty"`
 	Spectra    map[string]lab.Spectrum `json:"spectra,omitempty"`
 	Usage      *usage.Window           `json:"usage,omitempty"`
+	Others     map[string]lab.Others   `json:"others,omitempty"`
 	Errors     map[string]int64        `json:"errors,omitempty"`
 	Violations map[string]int          `json:"violations,omitempty"`
 	Told       []string                `json:"told,omitempty"`
@@ -169,26 +170,34 @@ func overWindow(
 const (
 	// lateTries is how often a part at a fixed rate is tried.
 	lateTries    = 3
-	judgedByPart = "judged for the part at the fixed rate alone: one in which the generator was late is repeated, up to twice, and then left out; parts without arrivals count"
+	judgedByPart = "judged for the part at the fixed rate alone: one in which the generator was late, or others had over a fifth of the machine, is repeated, up to twice, and then left out; parts without arrivals are judged by what others had"
 )
 
-// punctual makes a part at a fixed rate, and makes it again if the generator was too late for what it sent to count. It returns what was measured last, and how
-// many tries were late: all of them if what was measured does not count.
-func punctual(op string, try func() (load.Snapshot, error)) (s load.Snapshot, late int, err error) {
+// beside notes what others had of the machine in a window of the run.
+func (r *report) beside(window string, w usage.Window) {
+	if r.Others == nil {
+		r.Others = map[string]lab.Others{}
+	}
+	r.Others[window] = lab.OthersIn(w)
+}
+
+// punctual makes a part at a fixed rate, and makes it again if the generator was too late for what it sent to count, or others had too much of the machine. It
+// returns what was measured last, and how many tries do not count: all of them if what was measured does not.
+func punctual(op string, try func() (load.Snapshot, usage.Window, error)) (s load.Snapshot, w usage.Window, late int, err error) {
 	for ; late < lateTries; late++ {
-		if s, err = try(); err != nil {
-			return s, late, err
+		if s, w, err = try(); err != nil {
+			return s, w, late, err
 		}
-		part := &lab.Record{Sends: s.Arrivals, Missed: s.Missed}
+		part := &lab.Record{Sends: s.Arrivals, Missed: s.Missed, Others: map[string]lab.Others{"": lab.OthersIn(w)}}
 		of, ok := s.Ops[op]
 		if !ok {
-			return s, late, errors.New("nothing was sent at the fixed rate")
+			return s, w, late, errors.New("nothing was sent at the fixed rate")
 		}
 		keep(part, "all/response", of.Response)
 		keep(part, "scheduled/lateness", of.Scheduled)
 		if lab.Void(part) == "" {
-			return s, late, nil
+			return s, w, late, nil
 		}
 	}
-	return s, late, nil
+	return s, w, late, nil
 }

@@ -17,6 +17,7 @@ import (
 	"kerf/benchmarks/codec"
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/load"
+	"kerf/benchmarks/usage"
 	"kerf/cmd/topology/kfake"
 	"kerf/platform/process"
 )
@@ -68,6 +69,16 @@ func reported(t *testing.T, args ...string) lab.Record {
 	return record
 }
 
+// besides fails the test unless the record says what else the machine did in each of the windows.
+func besides(t *testing.T, record lab.Record, windows ...string) {
+	t.Helper()
+	for _, name := range windows {
+		if share, ok := record.Others[name]; !ok || share.Rest < -0.2 || share.Rest > 1 {
+			t.Errorf("of the window %q it is told that others had %+v of the machine: %v", name, share, record.Others)
+		}
+	}
+}
+
 func expect(t *testing.T, record lab.Record, metrics ...lab.Metric) {
 	t.Helper()
 	for _, m := range metrics {
@@ -94,7 +105,9 @@ func TestABusReportsWhatItCarried(t *testing.T) {
 			if len(record.Usage.Processes) != 1 {
 				t.Errorf("%+v", record.Usage)
 			}
+			besides(t, record, "batches", "one at a time")
 			if record.Values[busLate.Name] < lateTries {
+				besides(t, record, "at the fixed rate")
 				expect(t, record, busPacedCPU, busHandledP50, busPublishedP50)
 			}
 		})
@@ -112,7 +125,9 @@ func TestACallIsAnsweredOverEachProtocol(t *testing.T) {
 			none := callWorks[0]
 			record := reported(t, args...)
 			expect(t, record, none.cpu())
+			besides(t, record, "one caller")
 			if record.Values[none.late().Name] < lateTries {
+				besides(t, record, "at the fixed rate")
 				expect(t, record, none.responseP50(), none.serviceP50(), none.paced())
 			}
 		})
@@ -154,6 +169,7 @@ func TestRESTWantsAToken(t *testing.T) {
 func TestACodecReportsWhatItCosts(t *testing.T) {
 	record := reported(t, "codec", "-format", codec.Avro, "-source", "../..", "-each", "5ms")
 	expect(t, record, formatBytes, formatZstd, formatZstdBatch, formatCPU, formatEncode, formatDecode, formatEncodeAllocs, formatDecodeAllocs)
+	besides(t, record, "write and read")
 	if record.Values[bytesOf("OrderPlaced")] < 100 {
 		t.Errorf("OrderPlaced has %v bytes", record.Values[bytesOf("OrderPlaced")])
 	}
@@ -172,6 +188,7 @@ func TestChildrenFillTheRecordOfARun(t *testing.T) {
 	}
 	for _, w := range callWorks {
 		expect(t, *trial.Record, w.cpu(), w.served())
+		besides(t, *trial.Record, "one caller"+w.suffix)
 	}
 	if with, without := trial.Record.Values[callWorks[1].cpu().Name], trial.Record.Values[callWorks[0].cpu().Name]; with < without+900 {
 		t.Errorf("with 1 ms of work a call takes %v µs of CPU, without %v", with, without)
@@ -180,16 +197,18 @@ func TestChildrenFillTheRecordOfARun(t *testing.T) {
 
 func TestAPartInWhichTheGeneratorWasLateIsRepeatedAndThenLeftOut(t *testing.T) {
 	for name, c := range map[string]struct {
-		late []time.Duration // of each try
-		want int
+		late   []time.Duration // of each try
+		others float64         // share of the machine
+		want   int
 	}{
-		"in time":    {[]time.Duration{0}, 0},
-		"once late":  {[]time.Duration{time.Second, 0}, 1},
-		"never well": {[]time.Duration{time.Second, time.Second, time.Second}, lateTries},
+		"in time":     {[]time.Duration{0}, 0.15, 0},
+		"once late":   {[]time.Duration{time.Second, 0}, 0, 1},
+		"never well":  {[]time.Duration{time.Second, time.Second, time.Second}, 0, lateTries},
+		"always busy": {[]time.Duration{0, 0, 0}, 0.25, lateTries},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tries := 0
-			_, late, err := punctual("call", func() (load.Snapshot, error) {
+			_, _, late, err := punctual("call", func() (load.Snapshot, usage.Window, error) {
 				recorder := load.NewRecorder()
 				recorder.Begin()
 				_, err := load.NewCaller(recorder, 1, time.Minute).Do(t.Context(), "call", time.Now(), func(context.Context, int) error { return nil })
@@ -201,7 +220,7 @@ func TestAPartInWhichTheGeneratorWasLateIsRepeatedAndThenLeftOut(t *testing.T) {
 				}
 				s.Ops["call"] = of
 				tries++
-				return s, err
+				return s, usage.Window{Seconds: 1, Cores: 2, CPU: map[usage.Role]float64{usage.Rest: 2 * c.others}}, err
 			})
 			if err != nil || late != c.want || tries != len(c.late) {
 				t.Errorf("%d tries, %d late, %v", tries, late, err)

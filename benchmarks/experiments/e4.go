@@ -24,7 +24,7 @@ var (
 	busPacedCPU     = lab.Metric{Name: "paced_cpu_us_per_message", Label: "CPU per message at the fixed rate, pacing included", Unit: "µs", Neutral: true}
 	busHandledP50   = lab.Metric{Name: "handled_p50_ms", Label: "publish to handled, p50", Unit: "ms", Headline: true}
 	busHandledP99   = lab.Metric{Name: "handled_p99_ms", Label: "publish to handled, p99", Unit: "ms", Headline: true}
-	busLate         = lab.Metric{Name: "late_parts", Label: "parts at the fixed rate that were late, of at most 3 tries", Neutral: true}
+	busLate         = lab.Metric{Name: "late_parts", Label: "parts at the fixed rate that were late or disturbed, of at most 3 tries", Neutral: true}
 	busPublishedP50 = lab.Metric{Name: "published_p50_ms", Label: "publish to acknowledged, p50", Unit: "ms"}
 )
 
@@ -101,6 +101,7 @@ func carry(ctx context.Context, t *lab.Trial) (err error) {
 		"payload":               "the golden events of orders as Protobuf, 114 to 223 B, with 12 attributes",
 		"handler":               "Watermill's router; attributes and event are read, there is no transaction",
 		"TLS":                   "none: loopback",
+		"warm-up and window":    fmt.Sprintf("%s and %s in batches; %s and %s one at a time, and again at the fixed rate", first, window, warmup, window),
 		"lateness":              judgedByPart,
 	}
 	if t.Arm.Topology != "" {

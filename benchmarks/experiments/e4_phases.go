@@ -131,11 +131,13 @@ func (b *busBench) count(ctx context.Context, warmup time.Duration) (c flow, err
 func (b *busBench) flooded(size int, c flow) {
 	rate := float64(c.messages) / c.usage.Seconds
 	if size == 1 {
+		b.told.beside("one at a time", c.usage)
 		b.value(busSingles, rate, c.messages)
 		b.value(busSinglesCPU, microseconds(c.usage, usage.Modules, usage.Broker)/float64(c.messages), c.messages)
 		return
 	}
 	b.told.Usage = &c.usage
+	b.told.beside("batches", c.usage)
 	b.value(busMessages, rate, c.messages)
 	b.value(busCPU, microseconds(c.usage, usage.Modules, usage.Broker)/float64(c.messages), c.messages)
 	b.value(busModuleCPU, microseconds(c.usage, usage.Modules)/float64(c.messages), c.messages)
@@ -171,16 +173,13 @@ func (b *busBench) drain(ctx context.Context) error {
 
 // paced tells how soon messages are handled that are published at a fixed rate.
 func (b *busBench) paced(ctx context.Context, rate float64, seed uint64) error {
-	var used usage.Window
-	s, late, err := punctual("publish", func() (s load.Snapshot, err error) {
-		s, used, err = b.pace(ctx, rate, seed)
-		return s, err
-	})
+	s, used, late, err := punctual("publish", func() (load.Snapshot, usage.Window, error) { return b.pace(ctx, rate, seed) })
 	if err != nil {
 		return err
 	}
 	b.value(busLate, float64(late), lateTries)
 	if late < lateTries {
+		b.told.beside("at the fixed rate", used)
 		b.timed(s, used)
 	}
 	return nil

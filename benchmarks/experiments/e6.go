@@ -47,7 +47,7 @@ func (w callWork) paced() lab.Metric {
 }
 
 func (w callWork) late() lab.Metric {
-	return lab.Metric{Name: "late_parts" + w.suffix, Label: "parts at the fixed rate that were late, of at most 3 tries" + w.label, Neutral: true}
+	return lab.Metric{Name: "late_parts" + w.suffix, Label: "parts at the fixed rate that were late or disturbed, of at most 3 tries" + w.label, Neutral: true}
 }
 
 func protocols() lab.Experiment {
@@ -109,14 +109,16 @@ func exchange(ctx context.Context, t *lab.Trial) error {
 	if t.Arm.Topology != "" {
 		return drive{}.run(ctx, t)
 	}
+	warmup, closed, open := callWindows(t.Setting.Profile)
 	t.Record.Facts = map[string]string{
-		"call":     "GetQuote of restaurants: a quote with three lines, by a caller with a principal, a deadline and a correlation id",
-		"CPU":      "of one caller that calls again at once, so that the pacing of calls is not counted as theirs",
-		"times":    "at a fixed rate, from the intended instant; response_… include the generator's lateness, service_… do not",
-		"lateness": judgedByPart,
-		"TLS":      "none between the processes: loopback; what certificates cost is in platform/placement's BenchmarkRemoteCall",
-		"REST":     "GET of the same quote: echo, bearer token, JSON by hand, net/http on the side that asks; without the gateway's proxy and without a database",
-		"answer":   "ready in memory: no database on any side",
+		"warm-up and window": fmt.Sprintf("%s and %s with one caller, %s and %s at the fixed rate, for each work in fresh processes", warmup, closed, warmup, open),
+		"call":               "GetQuote of restaurants: a quote with three lines, by a caller with a principal, a deadline and a correlation id",
+		"CPU":                "of one caller that calls again at once, so that the pacing of calls is not counted as theirs",
+		"times":              "at a fixed rate, from the intended instant; response_… include the generator's lateness, service_… do not",
+		"lateness":           judgedByPart,
+		"TLS":                "none between the processes: loopback; what certificates cost is in platform/placement's BenchmarkRemoteCall",
+		"REST":               "GET of the same quote: echo, bearer token, JSON by hand, net/http on the side that asks; without the gateway's proxy and without a database",
+		"answer":             "ready in memory: no database on any side",
 	}
 	for _, w := range callWorks {
 		t.Stage("calls" + w.label)

@@ -171,6 +171,7 @@ func (b *callBench) alone(ctx context.Context, warmup, window time.Duration) err
 		return err
 	}
 	b.told.Usage = &used
+	b.told.beside("one caller"+b.metric.suffix, used)
 	b.value(b.metric.cpu(), microseconds(used, usage.Modules)/float64(calls), calls)
 	for _, p := range used.Processes {
 		if p.Name == "called" {
@@ -195,16 +196,13 @@ func (b *callBench) callFor(ctx context.Context, d time.Duration) (calls int64, 
 
 // paced tells how soon calls are answered that are made at a fixed rate.
 func (b *callBench) paced(ctx context.Context, rate float64, seed uint64, warmup, window time.Duration) error {
-	var used usage.Window
-	s, late, err := punctual("call", func() (s load.Snapshot, err error) {
-		s, used, err = b.pace(ctx, rate, seed, warmup, window)
-		return s, err
-	})
+	s, used, late, err := punctual("call", func() (load.Snapshot, usage.Window, error) { return b.pace(ctx, rate, seed, warmup, window) })
 	if err != nil {
 		return err
 	}
 	b.value(b.metric.late(), float64(late), lateTries)
 	if late < lateTries {
+		b.told.beside("at the fixed rate"+b.metric.suffix, used)
 		b.timed(s, used)
 	}
 	return nil

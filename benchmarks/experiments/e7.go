@@ -5,10 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"kerf/benchmarks/codec"
 	"kerf/benchmarks/lab"
+	"kerf/benchmarks/usage"
 )
 
 var (
@@ -74,8 +76,10 @@ func code(ctx context.Context, t *lab.Trial) error {
 	if t.Arm.Topology != "" {
 		return drive{}.run(ctx, t)
 	}
+	window := formatWindow(t.Setting.Profile)
 	t.Record.Facts = map[string]string{
-		"events": "20 variants of each golden event of all modules, with ids, amounts, positions and instants of their own; a mean over all",
+		"warm-up and window": fmt.Sprintf("%s and %s to write, the same to read", window/4, window),
+		"events":             "20 variants of each golden event of all modules, with ids, amounts, positions and instants of their own; a mean over all",
 		"codecs": "JSON: protojson, as on the bus; Protobuf: google.golang.org/protobuf; Avro: hamba/avro on the generated structs, schema known to both sides; " +
 			"XML: encoding/xml's tokens",
 		"compression": "zstd of klauspost/compress at its default level",
@@ -83,7 +87,7 @@ func code(ctx context.Context, t *lab.Trial) error {
 	}
 	t.Stage("write and read")
 	return ask(ctx, t, "codec", "-format", t.Arm.Parameters["format"].(string), "-source", t.Setting.Source,
-		"-seed", fmt.Sprint(t.Seed), "-each", formatWindow(t.Setting.Profile).String())
+		"-seed", fmt.Sprint(t.Seed), "-each", window.String())
 }
 
 // codecChild measures one codec on all events.
@@ -101,11 +105,22 @@ func codecChild(_ context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
+	watch := usage.Watch(usage.Group{Name: *format, Role: usage.Modules, PID: os.Getpid()})
+	defer watch.Close()
+	if err := watch.Begin(); err != nil {
+		return err
+	}
 	cost, err := codec.Measure(*format, golden, *seed, *each)
 	if err != nil {
 		return err
 	}
-	return tell(stdout, coded(cost))
+	used, err := watch.End()
+	if err != nil {
+		return err
+	}
+	told := coded(cost)
+	told.beside("write and read", used)
+	return tell(stdout, told)
 }
 
 // coded is what a run records of a codec. An event that did not come back as it was is a violation like any other.

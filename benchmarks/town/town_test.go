@@ -135,8 +135,12 @@ func TestEverybodyGetsTheirOrder(t *testing.T) {
 		if step == Page {
 			want *= 2
 		}
-		if got := seen.Ops[string(step)].Count; got != want {
-			t.Errorf("%s was recorded %d times, not %d", step, got, want)
+		of := seen.Ops[string(step)]
+		if of.Count != want {
+			t.Errorf("%s was recorded %d times, not %d", step, of.Count, want)
+		}
+		if scheduled := of.Scheduled.TotalCount(); scheduled != map[bool]int64{true: journeys}[step == Search] {
+			t.Errorf("%d times %s had an instant of its own; only an arrival has", scheduled, step)
 		}
 	}
 	if seen.Ops[string(Offer)].Count == 0 {
