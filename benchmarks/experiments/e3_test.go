@@ -10,6 +10,7 @@ import (
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/load"
+	"kerf/benchmarks/usage"
 )
 
 func kneeAt(rate float64) map[string]float64 {
@@ -90,6 +91,78 @@ func TestLateIsWhatTookTooLongOrFailed(t *testing.T) {
 	}
 	if n := late(load.Op{}, time.Second); n != 0 {
 		t.Errorf("%d of nothing late", n)
+	}
+}
+
+// aStep is what a step of orders told, of which each took so long, with a generator that was so late.
+func aStep(orders int64, took, lateness time.Duration) measured {
+	filled := func(d time.Duration) *hdrhistogram.Histogram {
+		h := hdrhistogram.New(1, 60_000_000, 3)
+		_ = h.RecordValues(d.Microseconds(), orders)
+		return h
+	}
+	op := load.Op{Count: orders, Response: filled(took), Service: filled(took), Lateness: filled(lateness), Scheduled: filled(lateness)}
+	began := time.Unix(1000, 0)
+	return measured{
+		Load:  load.Snapshot{Begin: began, End: began.Add(4 * time.Second), Arrivals: orders, Completed: orders, Ops: map[string]load.Op{"place": op, "approved": op}},
+		Usage: usage.Window{Seconds: 4, Cores: 2, CPU: map[usage.Role]float64{usage.Modules: 3, usage.Rest: 0.2}},
+	}
+}
+
+func TestAStepBelowTheKneeInWhichTheGeneratorWasLateIsWorthless(t *testing.T) {
+	onTime, late := aStep(400, 10*time.Millisecond, time.Millisecond), aStep(400, 10*time.Millisecond, 5*time.Millisecond)
+	if why := worthless(onTime, true); why != "" {
+		t.Error(why)
+	}
+	if why := worthless(late, true); !strings.Contains(why, "late") {
+		t.Errorf("5 ms late where orders take 10 ms: %q", why)
+	}
+	if why := worthless(late, false); why != "" {
+		t.Errorf("beyond the knee: %q", why)
+	}
+	missed := onTime
+	missed.Load.Missed = 1
+	if why := worthless(missed, true); !strings.Contains(why, "missed") {
+		t.Errorf("one of 400 was never sent: %q", why)
+	}
+}
+
+func TestAStepWithFewOrdersOrBesideOthersIsWorthlessWhateverItFound(t *testing.T) {
+	few, beside := aStep(fewestOrders-1, 10*time.Millisecond, 0), aStep(400, 10*time.Millisecond, 0)
+	beside.Usage.CPU = map[usage.Role]float64{usage.Modules: 3, usage.Rest: 2}
+	for _, borne := range []bool{true, false} {
+		if why := worthless(few, borne); !strings.Contains(why, "299 orders") {
+			t.Errorf("borne %t: %q", borne, why)
+		}
+		if why := worthless(beside, borne); !strings.Contains(why, "others") {
+			t.Errorf("borne %t: %q", borne, why)
+		}
+	}
+}
+
+func TestAStepIsBorneIfNoMoreThanOneInAHundredOrdersAreLate(t *testing.T) {
+	for _, c := range []struct {
+		orders, late int64
+		borne        bool
+	}{{400, 4, true}, {400, 5, false}, {4000, 40, true}, {4000, 41, false}} {
+		m := aStep(c.orders-c.late, 10*time.Millisecond, 0)
+		slow := m.Load.Ops["approved"]
+		slow.Count, slow.Failed = c.orders, c.late
+		m.Load.Ops["approved"] = slow
+		k := &kneeRun{record: &lab.Record{Curves: map[string][]lab.Point{}}}
+		borne, err := k.judge(80, m)
+		if err != nil || borne != c.borne {
+			t.Errorf("%d of %d late: borne %t, %v", c.late, c.orders, borne, err)
+		}
+	}
+}
+
+func TestStepsAreLongEnoughForAP99AtAnyRateAboveTheBound(t *testing.T) {
+	for _, rate := range []float64{11, 30, 80, 300, 1000} {
+		window := stepWindow(lab.Quick, rate)
+		if rate*window.Seconds() < fewestOrders || window < lab.Quick.Window*35/100 || window > 3*lab.Quick.Window {
+			t.Errorf("at %.0f orders/s a step takes %s", rate, window)
+		}
 	}
 }
 

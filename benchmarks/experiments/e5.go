@@ -1,15 +1,12 @@
 package experiments
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"kerf/benchmarks/lab"
-	"kerf/benchmarks/load"
-	"kerf/benchmarks/town"
 )
 
 // What a run of E5 observes, each from the moment at which the client had the answer to its write.
@@ -29,6 +26,9 @@ const (
 // visibilityRate is in orders per second: well below the knee of all arms, because a window that is measured in a queue is the queue's.
 const visibilityRate = 12
 
+// givenUp is how long after its write something is waited for. What is given up counts as if it had taken so long, which is the least that it did.
+const givenUp = 10 * time.Second
+
 // lookAgain is the shortest pause between looks. Later ones are a tenth of the time that has passed, so that a long wait costs few looks.
 const lookAgain = 200 * time.Microsecond
 
@@ -40,7 +40,9 @@ var (
 	atoldP50  = lab.Metric{Name: "accepted_told_p50_ms", Label: "accepted until tracking's stream tells, p50", Unit: "ms"}
 	staleRead = lab.Metric{Name: "stale_order_share", Label: "reads of the order at once after the acceptance that do not show it", Headline: true}
 	staleView = lab.Metric{Name: "stale_list_share", Label: "reads of the diner's list at once after placing that do not show the order", Headline: true}
-	lookP50   = lab.Metric{Name: "look_p50_ms", Label: "one look at an order, p50", Unit: "ms", Neutral: true}
+	// unseenShare is of all orders that were due in the window: those that failed on their way, found no room, or were given up.
+	unseenShare = lab.Metric{Name: "unseen_share", Label: "orders that were not seen to the end"}
+	lookP50     = lab.Metric{Name: "look_p50_ms", Label: "one look at an order, p50", Unit: "ms", Neutral: true}
 )
 
 // visibility is E5.
@@ -54,7 +56,7 @@ func visibility() lab.Experiment {
 			{Source: "kgrzybek's modular monolith, outbox polled every 2 s", Found: "2–4 s a hop"},
 			{Source: "Literature on consistency windows between services", Found: "none that measures them was found"},
 		},
-		Metrics:  []lab.Metric{readP50, readP90, toldP50, toldP90, atoldP50, staleRead, staleView, lookP50, totalPerOrder, latenessP99, errorsPer1000},
+		Metrics:  []lab.Metric{readP50, readP90, toldP50, toldP90, atoldP50, staleRead, staleView, unseenShare, lookP50, totalPerOrder, latenessP99, errorsPer1000},
 		Arms:     visibilityArms,
 		Runs:     func(p lab.Profile, _ lab.Arm) int { return p.Runs },
 		Seconds:  func(p lab.Profile, arm lab.Arm) float64 { return startSeconds(arm) + (p.Warmup + p.Window).Seconds() },
@@ -79,157 +81,59 @@ func visibilityArms(s lab.Setting) ([]lab.Arm, []string, error) {
 	return slices.Concat([]lab.Arm{monolith(s)}, split, usersArms(s)), notes, nil
 }
 
-// watchWrites makes a run of E5.
-func watchWrites(ctx context.Context, t *lab.Trial) (err error) {
-	d := drive{Rate: visibilityRate, Speed: 1, Warmup: t.Setting.Profile.Warmup, Window: t.Setting.Profile.Window}
-	s, err := open(ctx, t, d)
-	if err != nil {
-		return err
+// concludeVisibility judges E5.
+func concludeVisibility(f *lab.Findings) lab.Conclusion {
+	base, apart := resultOf(f, "monolith", readP50.Name), resultOf(f, "split-kafka", readP50.Name)
+	baseTold, apartTold := resultOf(f, "monolith", toldP50.Name), resultOf(f, "split-kafka", toldP50.Name)
+	shown := func(c lab.Conclusion) lab.Conclusion {
+		c.Tables = []lab.Table{windowTable(f)}
+		c.Figures = windowFigures(f)
+		c.Remarks = append(slices.Clone(visibilityRemarks), notSeen(f)...)
+		return c
 	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	t.Record.Facts["mix"] = "quote, place, look for it in tracking; accept, look for it in orders and tracking"
-	d.Journey = writer{s.town}.journey
-	m, err := s.load(ctx, d)
-	if err != nil {
-		return err
+	if base == nil || apart == nil || baseTold == nil || apartTold == nil {
+		return shown(undecided(f, "the windows of monolith and split are not both known"))
 	}
-	m.fill(t.Record)
-	windows(t.Record, m.Load)
-	return s.finish(ctx, d)
+	broker := "Kafka"
+	if i := slices.IndexFunc(f.Arms, func(a lab.Arm) bool { return a.Name == "split-kafka" && a.Kfake }); i >= 0 {
+		broker = "kfake"
+	}
+	verdict := fmt.Sprintf("An acceptance that the kitchen acknowledged is read from orders %s later in one process and %s later through %s (medians); tracking tells of a "+
+		"placed order after %s and %s. Who reads the order at once misses the acceptance in %s and %s of the cases, n = %d.",
+		amount(base), amount(apart), broker, amount(baseTold), amount(apartTold),
+		shareOf(f, "monolith", staleRead), shareOf(f, "split-kafka", staleRead), apart.N)
+	if amqp := resultOf(f, "split-amqp", readP50.Name); amqp != nil {
+		verdict += fmt.Sprintf(" Through RabbitMQ it is read %s later.", amount(amqp))
+	}
+	for _, arm := range f.Arms {
+		if missed := 1 - seenOf(f, arm).share(); missed > mayBeUnseen {
+			verdict += fmt.Sprintf(" Not all was seen: %s of the orders of %s failed, or were given up.", percent(missed), arm.Name)
+		}
+	}
+	local := together([]lab.Outcome{millisecondsIn(base, 0, 2), millisecondsIn(baseTold, 0, 2)})
+	remote := together([]lab.Outcome{millisecondsIn(apart, 10, 100), millisecondsIn(apartTold, 10, 100)})
+	outcome := enough(min(base.N, apart.N, baseTold.N, apartTold.N), together([]lab.Outcome{local, remote}))
+	return shown(lab.Conclusion{Outcome: outcome, Verdict: foreword(f) + verdict})
 }
 
-// windows tells what was observed.
-func windows(record *lab.Record, seen load.Snapshot) {
-	for _, name := range []string{seenTold, seenRead, seenAcceptedTold, "look"} {
-		of := seen.Ops[name].Response
-		if of == nil {
-			continue
-		}
-		for _, p := range []float64{50, 90} {
-			if ms, ok := load.Percentile(of, p); ok {
-				metric := fmt.Sprintf("%s_p%.0f_ms", name, p)
-				record.Values[metric], record.Samples[metric] = ms, of.TotalCount()
-			}
-		}
-		keep(record, name+"/response", of)
+// mayBeUnseen is the share of orders that may be missing without a word in the verdict.
+const mayBeUnseen = 0.01
+
+// millisecondsIn judges whether a median lies between two bounds, by its interval.
+func millisecondsIn(r *lab.Result, low, high float64) lab.Outcome {
+	switch {
+	case r.CILow >= low && r.CIHigh <= high:
+		return lab.Supported
+	case r.CIHigh < low || r.CILow > high:
+		return lab.Refuted
 	}
-	for metric, ops := range map[string][2]string{staleRead.Name: {staleOrder, freshOrder}, staleView.Name: {staleList, freshList}} {
-		stale, fresh := seen.Ops[ops[0]].Count, seen.Ops[ops[1]].Count
-		if stale+fresh > 0 {
-			record.Values[metric], record.Samples[metric] = float64(stale)/float64(stale+fresh), stale+fresh
-		}
-	}
+	return lab.Undecided
 }
 
-// writer places orders and has them accepted, and looks for both in other modules.
-type writer struct{ town *town.Town }
-
-func (w writer) journey(ctx context.Context, caller *load.Caller, n int, intended time.Time) error {
-	order, acknowledged, err := w.place(ctx, caller, n, intended)
-	if err != nil {
-		return err
+func shareOf(f *lab.Findings, arm string, metric lab.Metric) string {
+	r := resultOf(f, arm, metric.Name)
+	if r == nil {
+		return "–"
 	}
-	// The stream is watched by a goroutine of its own, and tells of an order whenever it is asked; so the list can be read first.
-	var listed bool
-	if _, err := caller.Do(ctx, "list", acknowledged, func(ctx context.Context, worker int) (err error) {
-		listed, err = w.town.Listed(ctx, worker, order)
-		return err
-	}); err != nil {
-		return fmt.Errorf("list: %w", err)
-	}
-	observeLook(caller, acknowledged, listed, freshList, staleList)
-	if err := w.told(ctx, caller, seenTold, order, "", acknowledged); err != nil {
-		return err
-	}
-	approved, err := w.town.Seen(ctx, order, "APPROVED")
-	if err != nil {
-		return err
-	}
-	if acknowledged, err = caller.Do(ctx, string(town.Accept), approved, func(ctx context.Context, worker int) error {
-		return w.town.Accept(ctx, worker, order)
-	}); err != nil {
-		return fmt.Errorf("accept: %w", err)
-	}
-	if err := w.look(ctx, caller, order, acknowledged); err != nil {
-		return err
-	}
-	return w.told(ctx, caller, seenAcceptedTold, order, "ACCEPTED", acknowledged)
-}
-
-// place orders, and returns when that was acknowledged.
-func (w writer) place(ctx context.Context, caller *load.Caller, n int, intended time.Time) (order string, acknowledged time.Time, err error) {
-	var quote string
-	quoted, err := caller.Do(ctx, string(town.Quote), intended, func(ctx context.Context, worker int) (err error) {
-		quote, err = w.town.QuoteFor(ctx, worker, n)
-		return err
-	})
-	if err != nil {
-		return "", quoted, fmt.Errorf("quote: %w", err)
-	}
-	acknowledged, err = caller.Do(ctx, string(town.Place), quoted, func(ctx context.Context, worker int) (err error) {
-		order, err = w.town.PlaceQuote(ctx, worker, n, quote)
-		return err
-	})
-	if err != nil {
-		return "", acknowledged, fmt.Errorf("place: %w", err)
-	}
-	return order, acknowledged, nil
-}
-
-// told observes how long after the acknowledgement the stream told of the order; 0 if it did before.
-func (w writer) told(ctx context.Context, caller *load.Caller, name, order, status string, acknowledged time.Time) error {
-	told, err := w.town.Seen(ctx, order, status)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	caller.Observe(name, acknowledged, latest(acknowledged, told), nil)
-	return nil
-}
-
-// look reads the order again and again until it shows that it was accepted. What is observed is when the look was begun that showed it: a client who comes
-// so late after the acknowledgement sees the write, and the length of a look, which differs between arms, is not in it.
-func (w writer) look(ctx context.Context, caller *load.Caller, order string, acknowledged time.Time) error {
-	for first := true; ; first = false {
-		var state string
-		var begun time.Time
-		// A look has no schedule that it could be late for: it is intended when the pause is over.
-		done, err := caller.Do(ctx, "look", time.Now(), func(ctx context.Context, worker int) (err error) {
-			begun = time.Now()
-			state, err = w.town.State(ctx, worker, order)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("look: %w", err)
-		}
-		seen := state == "ACCEPTED"
-		if first {
-			observeLook(caller, acknowledged, seen, freshOrder, staleOrder)
-		}
-		if seen && first {
-			begun = acknowledged // who looks at once sees it
-		}
-		if seen {
-			caller.Observe(seenRead, acknowledged, begun, nil)
-			return nil
-		}
-		if err := wait(ctx, max(lookAgain, done.Sub(acknowledged)/10)); err != nil {
-			return err
-		}
-	}
-}
-
-// observeLook counts a look by what it showed.
-func observeLook(caller *load.Caller, at time.Time, shown bool, fresh, stale string) {
-	name := stale
-	if shown {
-		name = fresh
-	}
-	caller.Observe(name, at, at, nil)
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+	return percent(r.Median)
 }

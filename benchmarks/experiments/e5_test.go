@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -111,6 +112,61 @@ func TestSharesOfLooksAreOfThoseMade(t *testing.T) {
 	}
 	if _, told := record.Values[staleView.Name]; told {
 		t.Error("a share of no looks")
+	}
+}
+
+func TestWhatWasNotSeenIsObservedToo(t *testing.T) {
+	recorder := load.NewRecorder()
+	recorder.Begin()
+	caller := load.NewCaller(recorder, 1, time.Second)
+	written := time.Now()
+	shows := map[string]error{"seen": nil, "given up": context.DeadlineExceeded, "cut": context.Canceled, "failed": errors.New("503")}
+	for name, failure := range shows {
+		at, err := observe(t.Context(), caller, name, written, func(ctx context.Context) (time.Time, error) {
+			if until, ok := ctx.Deadline(); !ok || until != written.Add(givenUp) {
+				t.Errorf("it is waited for until %s after the write", until.Sub(written))
+			}
+			return written.Add(-time.Millisecond), failure
+		})
+		if !errors.Is(err, failure) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if failure == nil && at != written {
+			t.Error("what was told before the answer came is known with it")
+		}
+	}
+	recorder.End()
+	for name, want := range map[string][3]int64{"seen": {1, 0, 1}, "given up": {1, 1, 1}, "cut": {1, 1, 0}, "failed": {1, 1, 0}} {
+		op := recorder.Snapshot().Ops[name]
+		if got := [3]int64{op.Count, op.Failed, op.Response.TotalCount()}; got != want {
+			t.Errorf("%s: count, failed and times are %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestOrdersThatAreNotSeenToTheEndAreToldOf(t *testing.T) {
+	f := plant(visibility(), everything).runs("monolith", 6, window(0.5, 1.2, 0.3)).runs("split-kafka", 6, window(25, 30, 1)).findings()
+	for i := range f.Records["split-kafka"] {
+		r := &f.Records["split-kafka"][i]
+		r.Samples, r.Errors = map[string]int64{}, map[string]int64{seenRead + ": deadline": 3, "look: 503": 1}
+		countUnseen(r, load.Snapshot{Arrivals: 100, Completed: 96, Failed: 3, Missed: 1})
+	}
+	c := visibility().Conclude(f)
+	if !strings.Contains(c.Verdict, "4 % of the orders of split-kafka") || strings.Contains(c.Verdict, "of monolith") {
+		t.Error(c.Verdict)
+	}
+	if all := strings.Join(c.Remarks, "\n"); !strings.Contains(all, "of 600 orders in 6 runs, 24 were not seen") {
+		t.Error(all)
+	}
+	if rows := c.Tables[0].Rows; len(rows) != 1 || rows[0][2] != "0" || rows[0][7] != "18" {
+		t.Errorf("what nobody saw is no row: %q", rows)
+	}
+}
+
+func TestAWindowOfFewRunsDecidesNothing(t *testing.T) {
+	f := plant(visibility(), everything).runs("monolith", 2, window(0.5, 1.2, 0.3)).runs("split-kafka", 2, window(25, 30, 1)).findings()
+	if c := visibility().Conclude(f); c.Outcome != lab.Undecided {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
 	}
 }
 

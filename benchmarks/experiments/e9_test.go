@@ -41,7 +41,7 @@ func TestASplitThatSparesTheOthersSupportsTheHypothesis(t *testing.T) {
 	if c.Outcome != lab.Supported || !strings.Contains(c.Verdict, "with kitchen killed") {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
 	}
-	if rows := c.Tables[0].Rows; len(rows) != len(watched)+2 || !strings.HasSuffix(rows[0][1], "*") || strings.HasSuffix(rows[0][2], "*") || !strings.HasSuffix(rows[0][3], "*") {
+	if rows := c.Tables[0].Rows; len(rows) != len(watched)+4 || !strings.HasSuffix(rows[0][1], "*") || strings.HasSuffix(rows[0][2], "*") || !strings.HasSuffix(rows[0][3], "*") {
 		t.Errorf("search needs restaurants and not the kitchen: %q", rows[0])
 	}
 }
@@ -76,6 +76,39 @@ func TestEveryEndpointNeedsTheMonolithAndTheGateway(t *testing.T) {
 	}
 }
 
+func TestAGeneratorThatWasLateBeforeTheKillVoidsTheRun(t *testing.T) {
+	for lateness, want := range map[time.Duration]string{time.Millisecond: "", 8 * time.Millisecond: "before the kill: the generator was late"} {
+		before := aStep(250, 10*time.Millisecond, lateness)
+		k := &killing{site: &site{trial: &lab.Trial{Record: &lab.Record{Overload: true}}}, before: measured{Load: before.Load}}
+		k.inTimeBefore()
+		if void := k.trial.Record.Void; !strings.HasPrefix(void, want) || want == "" && void != "" {
+			t.Errorf("%s late: void is %q", lateness, void)
+		}
+	}
+}
+
+func TestNoNameForMachinesIsShown(t *testing.T) {
+	f := killedRuns(t, 1.5, 0)
+	for name := range f.Records {
+		for i := range f.Records[name] {
+			f.Records[name][i].Series = map[string][]lab.Point{"made/whole_page": {{X: 1, Y: 1}}, "good/whole_page": {{X: 1, Y: 1}}}
+		}
+	}
+	c := blast().Conclude(f)
+	for _, figure := range c.Figures {
+		for _, curve := range figure.Curves {
+			if strings.Contains(curve.Label, "_") {
+				t.Errorf("%s: %s", figure.Title, curve.Label)
+			}
+		}
+	}
+	for _, row := range c.Tables[0].Rows {
+		if strings.Contains(row[0], "_") {
+			t.Error(row[0])
+		}
+	}
+}
+
 func TestARunTellsWhatWasLost(t *testing.T) {
 	g := newGoodput(time.Unix(1000, 0), bin)
 	killed := g.began.Add(3 * time.Second)
@@ -91,7 +124,7 @@ func TestARunTellsWhatWasLost(t *testing.T) {
 	k.fill(killed, killed.Add(1200*time.Millisecond), 10*time.Second)
 
 	for metric, want := range map[string]float64{
-		"lost_ticket_s": 2, "lost_approved_s": 2, "lost_search_s": 0, lostNeeded.Name: 2, lostSpared.Name: 0, lostAll.Name: 6.0 / 9, readyAfter.Name: 1.2,
+		"lost_ticket_s": 2, "lost_approved_s": 2, "lost_search_s": 0, lostNeeded.Name: 2, lostSpared.Name: 0, lostAll.Name: 2.0 / 7, readyAfter.Name: 1.2,
 	} {
 		if got, ok := trial.Record.Values[metric]; !ok || got < want-0.001 || got > want+0.001 {
 			t.Errorf("%s is %v, want %v", metric, got, want)
@@ -100,7 +133,7 @@ func TestARunTellsWhatWasLost(t *testing.T) {
 	if back := trial.Record.Values[backAfter.Name]; back < 1.9 || back > 2.1 {
 		t.Errorf("back after %.2f s", back)
 	}
-	share := shareAround([]lab.Record{*trial.Record}, "ticket")
+	share := shareAround([]lab.Record{*trial.Record}, endpoint{name: "ticket"})
 	for _, p := range share {
 		if want := p.X < 0 || p.X > 2; (p.Y == 1) != want {
 			t.Errorf("%+v", p)

@@ -72,10 +72,11 @@ func (t tally) share() float64 {
 	return float64(t.Good) / float64(t.Made)
 }
 
-// lost is the share of the requests of a time that was lost, as time: half of the requests lost for two seconds is one second. Clients come at a
-// constant rate, so it is the time for which the endpoint might as well not have been there.
-func (g *goodput) lost(endpoint string, from, to time.Duration) time.Duration {
-	return time.Duration(float64(to-from) * (1 - g.between(endpoint, from, to).share()))
+// lost is the share of the requests that was lost in a time from an offset on, beyond the share that was lost before it, as time: half of the requests lost
+// for two seconds is one second. Clients come at a constant rate, so it is the time for which the endpoint might as well not have been there. It is
+// negative if less was lost than before.
+func (g *goodput) lost(endpoint string, at, length time.Duration) time.Duration {
+	return time.Duration(float64(length) * (g.between(endpoint, 0, at).share() - g.between(endpoint, at, at+length).share()))
 }
 
 // settled is how long a stretch has to be good until an endpoint counts as back.

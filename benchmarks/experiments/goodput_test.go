@@ -17,10 +17,10 @@ func outage(from, to time.Duration) *goodput {
 
 func TestWhatIsLostIsTheOutage(t *testing.T) {
 	g := outage(3*time.Second, 4500*time.Millisecond)
-	if lost := g.lost("place", 3*time.Second, 10*time.Second); math.Abs(lost.Seconds()-1.5) > 1e-6 {
+	if lost := g.lost("place", 3*time.Second, 7*time.Second); math.Abs(lost.Seconds()-1.5) > 1e-6 {
 		t.Errorf("lost %s", lost)
 	}
-	if lost := g.lost("place", 0, 3*time.Second); lost != 0 {
+	if lost := g.lost("place", 2*time.Second, time.Second); lost != 0 {
 		t.Errorf("lost %s before", lost)
 	}
 	if back, ok := g.back("place", 3*time.Second, 10*time.Second); !ok || (back-1500*time.Millisecond).Abs() > 100*time.Millisecond {
@@ -38,6 +38,20 @@ func TestHalfOfTheRequestsLostIsHalfOfTheTime(t *testing.T) {
 	}
 	if lost := g.lost("page", 0, 2*time.Second); lost != time.Second {
 		t.Errorf("lost %s", lost)
+	}
+}
+
+func TestWhatWasLostBeforeIsNoLossOfTheOutage(t *testing.T) {
+	g := newGoodput(time.Unix(1000, 0), 100*time.Millisecond)
+	for i := range 100 { // one in four always fails, and in the last two seconds one more
+		at := time.Duration(i) * 50 * time.Millisecond
+		g.note("page", g.began.Add(at), i%4 != 0 && (at < 3*time.Second || i%4 != 1))
+	}
+	if lost := g.lost("page", 3*time.Second, 2*time.Second); lost != 500*time.Millisecond {
+		t.Errorf("lost %s", lost)
+	}
+	if lost := g.lost("page", time.Second, 2*time.Second); lost != 0 {
+		t.Errorf("lost %s where nothing changed", lost)
 	}
 }
 

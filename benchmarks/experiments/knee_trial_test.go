@@ -42,7 +42,7 @@ func TestLabShortRunsOfKneeWindowAndBlast(t *testing.T) {
 		if found == (trial.Record.Void != "") {
 			t.Errorf("a knee is found: %t, and void is %q", found, trial.Record.Void)
 		}
-		if n := len(trial.Record.Curves["clients"]); n != len(sweep) || len(trial.Record.Curves["late"]) < 2 {
+		if n := len(trial.Record.Curves["clients"]); n != len(sweep) || len(trial.Record.Curves["late"]) == 0 {
 			t.Errorf("%d numbers of clients, %d steps", n, len(trial.Record.Curves["late"]))
 		}
 	})

@@ -56,17 +56,17 @@ func TestASearchEndsWithItsServer(t *testing.T) {
 	}
 }
 
-func TestLateRequestsAreTooManyIfChanceDoesNotExplainThem(t *testing.T) {
-	for _, c := range []struct {
-		late, n int64
-		want    bool
-	}{
-		{0, 0, false}, {0, 1000, false}, {1, 50, false}, {2, 50, false}, {3, 50, true}, {5, 200, false}, {6, 200, true},
-		{100, 10_000, false}, {130, 10_000, true}, {50, 50, true},
-	} {
-		if got := tooMany(c.late, c.n, 0.01); got != c.want {
-			t.Errorf("%d late of %d: %t", c.late, c.n, got)
+func TestAServerIsForgivenTheSameShareOfLateRequestsHoweverManyCame(t *testing.T) {
+	for _, n := range []int64{300, 1000, 10_000} {
+		if tooMany(n/100, n, 0.01) {
+			t.Errorf("1 %% of %d is too many", n)
 		}
+		if !tooMany(n/100+1, n, 0.01) {
+			t.Errorf("one more than 1 %% of %d is not too many", n)
+		}
+	}
+	if tooMany(0, 0, 0.01) {
+		t.Error("none of none is too many")
 	}
 }
 

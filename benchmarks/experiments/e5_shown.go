@@ -3,7 +3,7 @@ package experiments
 import (
 	"fmt"
 	"math"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -12,59 +12,33 @@ import (
 	"kerf/benchmarks/load"
 )
 
-// concludeVisibility judges E5.
-func concludeVisibility(f *lab.Findings) lab.Conclusion {
-	base, apart := resultOf(f, "monolith", readP50.Name), resultOf(f, "split-kafka", readP50.Name)
-	baseTold, apartTold := resultOf(f, "monolith", toldP50.Name), resultOf(f, "split-kafka", toldP50.Name)
-	shown := func(c lab.Conclusion) lab.Conclusion {
-		c.Tables = []lab.Table{windowTable(f)}
-		c.Figures = windowFigures(f)
-		c.Remarks = visibilityRemarks
-		return c
-	}
-	if base == nil || apart == nil || baseTold == nil || apartTold == nil {
-		return shown(undecided(f, "the windows of monolith and split are not both known"))
-	}
-	broker := "Kafka"
-	if i := slices.IndexFunc(f.Arms, func(a lab.Arm) bool { return a.Name == "split-kafka" && a.Kfake }); i >= 0 {
-		broker = "kfake"
-	}
-	verdict := fmt.Sprintf("An acceptance that the kitchen acknowledged is read from orders %s later in one process and %s later through %s (medians); tracking tells of a "+
-		"placed order after %s and %s. Who reads the order at once misses the acceptance in %s and %s of the cases, n = %d.",
-		amount(base), amount(apart), broker, amount(baseTold), amount(apartTold),
-		shareOf(f, "monolith", staleRead), shareOf(f, "split-kafka", staleRead), apart.N)
-	if amqp := resultOf(f, "split-amqp", readP50.Name); amqp != nil {
-		verdict += fmt.Sprintf(" Through RabbitMQ it is read %s later.", amount(amqp))
-	}
-	local := together([]lab.Outcome{millisecondsIn(base, 0, 2), millisecondsIn(baseTold, 0, 2)})
-	remote := together([]lab.Outcome{millisecondsIn(apart, 10, 100), millisecondsIn(apartTold, 10, 100)})
-	return shown(lab.Conclusion{Outcome: together([]lab.Outcome{local, remote}), Verdict: foreword(f) + verdict})
-}
-
-// millisecondsIn judges whether a median lies between two bounds, by its interval.
-func millisecondsIn(r *lab.Result, low, high float64) lab.Outcome {
-	switch {
-	case r.CILow >= low && r.CIHigh <= high:
-		return lab.Supported
-	case r.CIHigh < low || r.CILow > high:
-		return lab.Refuted
-	}
-	return lab.Undecided
-}
-
-func shareOf(f *lab.Findings, arm string, metric lab.Metric) string {
-	r := resultOf(f, arm, metric.Name)
-	if r == nil {
-		return "–"
-	}
-	return percent(r.Median)
-}
-
 var visibilityRemarks = []string{
 	"A look's time is not in the window: it counts until the look was begun that showed the write, and is 0 if the first one did. Looks follow each other after a " +
 		"look's own time and a tenth of what has passed, so a window is known to about that, and told rather too long.",
+	"What was not seen ten seconds after its write is given up and counts as ten seconds. What failed has no time, and is counted only.",
 	"The stream's times hold the way to the client. A time is 0 where the stream told before the answer to the write was read.",
 	"The list of views is read where reads-your-writes is asked: one order's view would do, but for that the API itself waits when the order is fresh.",
+}
+
+// notSeen tells of each arm how many of its orders were not seen to the end.
+func notSeen(f *lab.Findings) (remarks []string) {
+	for _, arm := range f.Arms {
+		if of := seenOf(f, arm); of.Made > 0 {
+			remarks = append(remarks, fmt.Sprintf("%s: of %d orders in %d runs, %d were not seen to the end.",
+				sentence(arm.Label), of.Made, len(f.Records[arm.Name]), of.Made-of.Good))
+		}
+	}
+	return remarks
+}
+
+// seenOf is how many orders were due in all runs of an arm, and how many of them were seen to the end.
+func seenOf(f *lab.Findings, arm lab.Arm) (sum tally) {
+	for _, r := range f.Records[arm.Name] {
+		due := r.Samples[unseenShare.Name]
+		sum.Made += int(due)
+		sum.Good += int(math.Round(float64(due) * (1 - r.Values[unseenShare.Name])))
+	}
+	return sum
 }
 
 // pooled is a distribution of all runs of an arm together; nil if there is none.
@@ -91,27 +65,48 @@ var windowNames = []struct{ name, label string }{
 // windowTable tells percentiles of all runs together, because a run has too few orders for its p99.
 func windowTable(f *lab.Findings) lab.Table {
 	t := lab.Table{
-		Title: "Windows, all runs together", Columns: []string{"arm", "window", "n", "p50, ms", "p90, ms", "p99, ms", "at most, ms"},
-		Note: "No percentile is told of too few samples.",
+		Title: "Windows, all runs together", Columns: []string{"arm", "window", "n", "p50, ms", "p90, ms", "p99, ms", "at most, ms", "not seen"},
+		Note: "No percentile is told of too few samples. n holds what was given up after ten seconds, and not what failed; both are in the last column.",
 	}
 	for _, arm := range f.Arms {
 		for _, w := range windowNames {
-			all := pooled(f, arm, w.name+"/response")
-			if all == nil {
-				continue
+			if row := windowRow(pooled(f, arm, w.name+"/response"), failures(f.Records[arm.Name], w.name)); row != nil {
+				t.Rows = append(t.Rows, append([]string{arm.Label, w.label}, row...))
 			}
-			row := []string{arm.Label, w.label, fmt.Sprint(all.TotalCount())}
-			for _, p := range []float64{50, 90, 99} {
-				cell := "–"
-				if ms, ok := load.Percentile(all, p); ok {
-					cell = number(ms)
-				}
-				row = append(row, cell)
-			}
-			t.Rows = append(t.Rows, append(row, number(float64(all.Max())/1000)))
 		}
 	}
 	return t
+}
+
+// windowRow tells of what was seen, and of how much was not; nil if there was neither.
+func windowRow(all *hdrhistogram.Histogram, failed int64) []string {
+	switch {
+	case all == nil && failed == 0:
+		return nil
+	case all == nil:
+		return []string{"0", "–", "–", "–", "–", fmt.Sprint(failed)}
+	}
+	row := []string{fmt.Sprint(all.TotalCount())}
+	for _, p := range []float64{50, 90, 99} {
+		cell := "–"
+		if ms, ok := load.Percentile(all, p); ok {
+			cell = number(ms)
+		}
+		row = append(row, cell)
+	}
+	return append(row, number(float64(all.Max())/1000), fmt.Sprint(failed))
+}
+
+// failures counts what failed of one kind of request or observation, in all runs.
+func failures(runs []lab.Record, name string) (n int64) {
+	for _, r := range runs {
+		for what, count := range r.Errors {
+			if op, _, _ := strings.Cut(what, ":"); op == name {
+				n += count
+			}
+		}
+	}
+	return n
 }
 
 // windowFigures show each window's distribution: of all orders the share that is visible after a time.
@@ -119,12 +114,15 @@ func windowFigures(f *lab.Findings) []lab.Figure {
 	var figures []lab.Figure
 	for _, w := range windowNames {
 		figure := lab.Figure{Title: w.label, XLabel: "ms after the acknowledgement", YLabel: "share of the orders that show", LogX: true}
+		var counts []string
 		for _, arm := range f.Arms {
 			if all := pooled(f, arm, w.name+"/response"); all != nil {
 				figure.Curves = append(figure.Curves, lab.Curve{Label: arm.Label, Points: shareBy(all)})
+				counts = append(counts, fmt.Sprintf("%s %d", arm.Name, all.TotalCount()))
 			}
 		}
 		if len(figure.Curves) > 0 {
+			figure.Note = "Bands: 95 % of a share, all runs together. Orders: " + strings.Join(counts, ", ") + "."
 			figures = append(figures, figure)
 		}
 	}

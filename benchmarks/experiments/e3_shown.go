@@ -12,36 +12,19 @@ import (
 	"kerf/benchmarks/stats"
 )
 
-// lowered is to what share of the monolith's a split was expected to lower the knee.
-var lowered = band{0.3, 0.7}
-
-// concludeKnee judges E3.
-func concludeKnee(f *lab.Findings) lab.Conclusion {
-	base, apart := resultOf(f, "monolith", kneeRate.Name), resultOf(f, "split-kafka", kneeRate.Name)
-	ratio, ok := ratioOf(apart)
-	if base == nil || !ok {
-		c := undecided(f, "the knees of monolith and split are not both known")
-		return kneeShown(f, c)
-	}
-	c := lab.Conclusion{Outcome: lowered.judge(ratio)}
-	if c.Outcome == lab.Undecided && ratio.Different && ratio.High < 1 {
-		c.Outcome = lab.Partly // lower it is; by how much is not certain enough
-	}
-	c.Verdict = foreword(f) + fmt.Sprintf("99 %% of orders are in time up to %s in the monolith and up to %s in a process per module: %s, n = %d.",
-		perSecond(base), perSecond(apart), times(ratio), apart.N)
-	return kneeShown(f, c)
-}
-
 // kneeShown adds what is shown and to be borne in mind, however the hypothesis fared.
 func kneeShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
 	c.Tables, c.Figures = []lab.Table{kneeTable(f)}, []lab.Figure{
 		kneeFigure(f, "placed", "place_p95", placeWithin), kneeFigure(f, "approved", "approved_p95", approvedWithin), uslFigure(f),
 	}
 	c.Remarks = append(c.Remarks,
-		fmt.Sprintf("In time is placed within %s and approved within %s. A step of a search fails if more of its orders than chance explains were late or failed, "+
-			"were 1 %% of them the truth (one-sided binomial test at 5 %%); a run's knee is the middle of a bracket of 10 %%.", placeWithin, approvedWithin),
+		fmt.Sprintf("In time is placed within %d ms and approved within %d ms. A step of a search is borne if no more than 1 %% of its orders were late or failed; it has at least "+
+			"%d orders in every arm, and so a longer window at a low rate. A run's knee is the middle of a bracket of 10 %%.",
+			placeWithin.Milliseconds(), approvedWithin.Milliseconds(), fewestOrders),
 		"Two cores favour the monolith: there is no second machine that a process could move to, and broker and generator run on the same cores.",
-		"A search goes beyond the knee, where the generator may be late too; that is kept in the runs' records, and voids nothing here.")
+		"In a step that was borne the generator has to be in time, as in all runs below the knee; and in none may others have had a fifth of the machine. A step that breaks this is "+
+			"made once more, and the run is void if it does so again. Beyond the knee the generator's lateness is kept in the runs' records and voids nothing: where orders queue, "+
+			"their requests wait for it.")
 	for _, arm := range f.Arms {
 		if share := resultOf(f, arm.Name, generatorShare.Name); share != nil {
 			c.Remarks = append(c.Remarks, fmt.Sprintf("%s: the generator used %s of the CPU just below the knee.", sentence(arm.Label), percent(share.Median)))
@@ -92,7 +75,7 @@ func kneeFigure(f *lab.Findings, what, curve string, within time.Duration) lab.F
 	figure := lab.Figure{
 		Title: "Latency against throughput: orders " + what, XLabel: "orders per second", YLabel: what + ", p95 in ms", LogX: true, LogY: true,
 		Lines: []lab.Line{{Label: "objective (of the p99)", At: within.Seconds() * 1000}},
-		Note:  "A dot is a step of a run's search; most steps have too few orders for a p99. Vertical lines: the median knee.",
+		Note:  "A dot is a step of a run's search, with its p95, which scatters less than the p99. Vertical lines: the median knee. " + countedRuns(f),
 	}
 	for _, arm := range f.Arms {
 		steps := lab.Curve{Label: arm.Label, Scattered: true}
@@ -111,7 +94,7 @@ func kneeFigure(f *lab.Findings, what, curve string, within time.Duration) lab.F
 func uslFigure(f *lab.Findings) lab.Figure {
 	figure := lab.Figure{
 		Title: "Throughput of a closed loop, with the Universal Scalability Law", XLabel: "clients", YLabel: "orders per second", LogX: true,
-		Note: "Dots: median of the runs and its 95 % interval. Dashed: the law fitted to all runs.",
+		Note: "Dots: median of the runs and its 95 % interval. Dashed: the law fitted to all runs. " + countedRuns(f),
 	}
 	for _, arm := range f.Arms {
 		points := allPoints(f, arm, "clients")
