@@ -68,22 +68,47 @@ func list(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // describe asks the experiments how they would be made here.
 func describe(all []lab.Experiment, setting lab.Setting) ([]listed, error) {
-	told := make([]listed, 0, len(all))
-	var problems error
-	for _, e := range all {
-		l := listed{ID: e.ID, Title: e.Title, Question: e.Question, Hypothesis: e.Hypothesis}
-		for _, profile := range []lab.Profile{lab.Quick, lab.Full} {
-			setting.Profile = profile
-			planned, err := lab.Prepare([]lab.Experiment{e}, setting)
-			if err != nil {
-				problems = errors.Join(problems, err)
-				continue
-			}
-			l.add(profile, planned[0])
-		}
-		told = append(told, l)
+	told := make([]listed, len(all))
+	for i, e := range all {
+		told[i] = listed{ID: e.ID, Title: e.Title, Question: e.Question, Hypothesis: e.Hypothesis}
 	}
-	return told, problems
+	for _, profile := range []lab.Profile{lab.Quick, lab.Full} {
+		setting.Profile = profile
+		planned, err := planned(all, setting)
+		if err != nil {
+			return nil, err
+		}
+		for i := range told {
+			told[i].add(profile, planned[i])
+		}
+	}
+	return told, nil
+}
+
+// planned asks experiments how they are made in a setting. The error tells each reason why some cannot be once, and of which it is true.
+func planned(all []lab.Experiment, setting lab.Setting) ([]lab.Planned, error) {
+	var plans []lab.Planned
+	var reasons []string
+	of := map[string][]string{}
+	for _, e := range all {
+		plan, err := lab.Prepare([]lab.Experiment{e}, setting)
+		if err != nil {
+			why := strings.TrimPrefix(err.Error(), e.ID+": ")
+			if of[why] == nil {
+				reasons = append(reasons, why)
+			}
+			of[why] = append(of[why], e.ID)
+			continue
+		}
+		plans = append(plans, plan...)
+	}
+	if len(reasons) == 0 {
+		return plans, nil
+	}
+	for i, why := range reasons {
+		reasons[i] = strings.Join(of[why], ", ") + ": " + why
+	}
+	return nil, misuse{errors.New(strings.Join(reasons, "; "))}
 }
 
 func (l *listed) add(profile lab.Profile, p lab.Planned) {

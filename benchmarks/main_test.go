@@ -64,6 +64,10 @@ func TestAWrongCallIsOneLineAndStatus2(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("processes:\n  a: {modules: [kitchn]}\n  b: {modules: [ordrs]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	twin := filepath.Join(t.TempDir(), "split.yaml")
+	if err := os.WriteFile(twin, []byte("processes:\n  a: {modules: all}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for command, want := range map[string]string{
 		"":                           "which command?",
 		"rnu":                        `there is no command "rnu"`,
@@ -73,6 +77,9 @@ func TestAWrongCallIsOneLineAndStatus2(t *testing.T) {
 		"run all -seed x":            `invalid value "x" for flag -seed`,
 		"run E1 -topology no.yaml":   "no.yaml",
 		"run E1 -topology " + broken: "-topology: 3 problems; " + broken,
+		"list -topology ../deploy/topologies/split.yaml -topology ../deploy/topologies/split.yaml": "split.yaml is given twice",
+		"run E1 -topology ../deploy/topologies/split.yaml -topology " + twin:                       "deploy/topologies/split.yaml and " + twin + " have one name",
+		"load -fast":                 "flag provided but not defined: -fast",
 		"run E1 -instances /no/such": "-instances: /no/such is no folder",
 		"run E1 -micro /no/such":     "-micro: /no/such cannot be read",
 		"list E1":                    `list takes no "E1"`,
@@ -95,12 +102,24 @@ func TestAWrongCallIsOneLineAndStatus2(t *testing.T) {
 }
 
 func TestHelpIsHelp(t *testing.T) {
-	for _, command := range []string{"-h", "run -h", "list -h", "report --h", "run E1 -h"} {
+	for _, command := range []string{"-h", "run -h", "list -h", "report --h", "run E1 -h", "load -h"} {
 		var out strings.Builder
 		err := dispatch(t.Context(), strings.Fields(command), &out, &out)
 		if err != nil && !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "Usage: go run ./benchmarks") {
 			t.Errorf("%s: %v, %q", command, err, out.String())
 		}
+	}
+}
+
+func TestAReasonWhyExperimentsCannotBeMadeIsToldOnce(t *testing.T) {
+	lacks := func(id, why string) lab.Experiment {
+		e := fake(id, nil)
+		e.Arms = func(lab.Setting) ([]lab.Arm, []string, error) { return nil, nil, errors.New(why) }
+		return e
+	}
+	_, err := describe([]lab.Experiment{fake("E0", nil), lacks("E1", "no Kafka"), lacks("E2", "no PostgreSQL"), lacks("E3", "no Kafka")}, lab.Setting{Strict: true})
+	if err == nil || err.Error() != "E1, E3: no Kafka; E2: no PostgreSQL" || process.ExitStatus(err) != process.Misuse {
+		t.Errorf("%v, status %d", err, process.ExitStatus(err))
 	}
 }
 

@@ -102,7 +102,16 @@ func choose(words []string, all []lab.Experiment) ([]string, error) {
 
 // check finds what is wrong with files that the user named.
 func (o options) check() error {
+	named := map[string]string{}
 	for _, file := range o.topologies {
+		name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+		switch other, taken := named[name]; {
+		case other == file:
+			return misuse{fmt.Errorf("-topology: %s is given twice", file)}
+		case taken:
+			return misuse{fmt.Errorf("-topology: %s and %s have one name, by which arms are told apart: rename one of them", other, file)}
+		}
+		named[name] = file
 		_, problems := shape.Read(file, modules.Names)
 		if err := problems.Err(); err != nil {
 			lines := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "topology: "), "\n", "; ")
@@ -165,7 +174,7 @@ func prepare(ctx context.Context, o options, progress *lab.Progress) (_ *laborat
 	if l.setting, err = l.set(ctx); err != nil {
 		return nil, err
 	}
-	planned, err := lab.Prepare(o.chosen(), l.setting)
+	planned, err := planned(o.chosen(), l.setting)
 	if err != nil {
 		return nil, err
 	}

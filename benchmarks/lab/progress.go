@@ -79,6 +79,9 @@ func (p *Progress) begun(all []*course) {
 		planned, done = planned+len(c.slots), done+runs
 	}
 	line := fmt.Sprintf("%d runs to make", planned-done)
+	if planned-done == 1 {
+		line = "1 run to make"
+	}
 	if done > 0 {
 		line += fmt.Sprintf(", %d are there", done)
 	}

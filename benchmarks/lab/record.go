@@ -78,6 +78,17 @@ type Others struct {
 	Stolen float64 `json:"stolen_share"`
 }
 
+// Share is what others had in all.
+func (o Others) Share() float64 { return max(o.Rest, 0) + o.Stolen }
+
+// Shared is the largest share of the machine that others had in a window of the run; known is false if it was not looked at.
+func (r *Record) Shared() (share float64, known bool) {
+	for _, o := range r.Others {
+		share, known = max(share, o.Share()), true
+	}
+	return share, known
+}
+
 // OthersIn tells what others had of the machine in a window.
 func OthersIn(w usage.Window) Others {
 	had := w.Seconds * float64(w.Cores)

@@ -121,6 +121,8 @@ type ExperimentSheet struct {
 	Void       int        `json:"void"`
 	Failed     int        `json:"failed"`
 	Violations int        `json:"violations"`
+	// Disturbed are runs that count though others had much of the machine.
+	Disturbed int `json:"disturbed"`
 }
 
 // ArmSheet is an arm in results.json.
@@ -163,6 +165,11 @@ func (f *Findings) sheet() ExperimentSheet {
 		}
 	}
 	for _, arm := range f.Arms {
+		for _, r := range f.Records[arm.Name] {
+			if r.Disturbed != "" {
+				s.Disturbed++
+			}
+		}
 		s.Arms = append(s.Arms, ArmSheet{
 			Name: arm.Name, Label: arm.Label, Topology: arm.Topology, Kfake: arm.Kfake, Config: arm.Config, Parameters: arm.Parameters,
 			Runs: len(f.Records[arm.Name]),

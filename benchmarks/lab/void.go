@@ -53,11 +53,10 @@ func voids(r *Record) string {
 func (r *Record) shared() (share float64, words string) {
 	for _, name := range slices.Sorted(maps.Keys(r.Others)) {
 		o := r.Others[name]
-		rest := max(o.Rest, 0)
-		if rest+o.Stolen <= share {
+		if o.Share() <= share {
 			continue
 		}
-		share = rest + o.Stolen
+		share = o.Share()
 		words = fmt.Sprintf("others had %.0f %% of the machine", 100*share)
 		if o.Stolen > 0.01 {
 			words += fmt.Sprintf(" (%.0f %% stolen by the hypervisor)", 100*o.Stolen)

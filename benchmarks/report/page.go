@@ -11,6 +11,7 @@ import (
 
 	"kerf/benchmarks/lab"
 	"kerf/benchmarks/report/chart"
+	"kerf/benchmarks/stats"
 )
 
 // page is what the template shows: texts and pictures only.
@@ -126,23 +127,34 @@ func machine(e lab.Environment) string {
 	return strings.Join(parts, " · ")
 }
 
-// made is when the runs were made: from the first to the last.
+// made is when the runner worked: from the first to the last of its sessions and runs, those that count for nothing included.
 func made(in Input) string {
 	var first, last time.Time
+	span := func(from, to time.Time) {
+		if from.IsZero() {
+			return
+		}
+		if first.IsZero() || from.Before(first) {
+			first = from
+		}
+		for _, t := range []time.Time{from, to} {
+			if t.After(last) {
+				last = t
+			}
+		}
+	}
+	for _, s := range in.Environment.Sessions {
+		span(s.Started, s.Ended)
+	}
 	for _, f := range in.Findings {
-		for _, records := range f.Records {
+		for _, records := range append(slices.Collect(maps.Values(f.Records)), f.Void, f.Failed) {
 			for _, r := range records {
-				if !r.Started.IsZero() && (first.IsZero() || r.Started.Before(first)) {
-					first = r.Started
-				}
-				if end := r.Started.Add(time.Duration(r.Seconds * float64(time.Second))); end.After(last) {
-					last = end
-				}
+				span(r.Started, r.Started.Add(time.Duration(r.Seconds*float64(time.Second))))
 			}
 		}
 	}
 	if first.IsZero() {
-		return "no run counts"
+		return "no run was made"
 	}
 	first, last = first.UTC(), last.UTC()
 	day := first.Format("2 January 2006")
@@ -164,8 +176,8 @@ func compared(all []*lab.Findings) string {
 	if runs == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The monolith and cuts of it, in %s: %s, %s that count. Every arm is the same build with other settings.",
-		plural(len(all), "experiment"), plural(arms, "arm"), plural(runs, "run"))
+	return fmt.Sprintf("The monolith and cuts of it, in %s: %s, %s that %s. Every arm is the same build with other settings.",
+		plural(len(all), "experiment"), plural(arms, "arm"), plural(runs, "run"), map[bool]string{true: "counts", false: "count"}[runs == 1])
 }
 
 var outcomes = map[lab.Outcome]struct{ class, mark string }{
@@ -209,11 +221,13 @@ func b2i(b bool) int {
 
 // tally is what is counted over all findings.
 type tally struct {
-	counted, void, failed int
-	judged, unsteady      int
-	broken                map[string]int // runs by invariant
-	standIns, left        []string
-	missing               []string
+	counted, void, failed   int
+	steady, unsteady, noisy int
+	disturbed               int            // runs that count, and are to be doubted
+	shares                  []float64      // of the machine, that others had in runs that count
+	broken                  map[string]int // runs by invariant
+	standIns, left          []string
+	missing                 []string
 }
 
 func tallied(all []*lab.Findings) tally {
@@ -226,10 +240,7 @@ func tallied(all []*lab.Findings) tally {
 				t.standIns = append(t.standIns, f.Experiment.ID+" "+arm.Name)
 			}
 			for _, r := range f.Records[arm.Name] {
-				if r.Steadiness != nil {
-					t.judged++
-					t.unsteady += b2i(!r.Steadiness.Steady)
-				}
+				t.add(r)
 				violated(r, t.broken)
 			}
 		}
@@ -247,14 +258,28 @@ func tallied(all []*lab.Findings) tally {
 	return t
 }
 
+// add counts what is known of a run that counts.
+func (t *tally) add(r lab.Record) {
+	if s := r.Steadiness; s != nil {
+		t.steady, t.noisy, t.unsteady = t.steady+b2i(s.Steady), t.noisy+b2i(s.Noisy), t.unsteady+b2i(!s.Steady && !s.Noisy)
+	}
+	if share, known := r.Shared(); known {
+		t.shares = append(t.shares, share)
+	}
+	t.disturbed += b2i(r.Disturbed != "")
+}
+
 // doubts are what was cut short, stood in, was left out, void or failed, and how the machine itself biases.
 func doubts(in Input) []doubt {
 	t := tallied(in.Findings)
-	runs := plural(t.counted, "run") + " count; " + count(t.void) + " void, " + count(t.failed) + " failed."
+	runs := plural(t.counted, "run") + map[bool]string{true: " counts; ", false: " count; "}[t.counted == 1] + count(t.void) + " void, " + count(t.failed) + " failed."
 	if t.void+t.failed > 0 {
 		runs += " Each of these is listed in its experiment with the reason."
 	}
 	list := []doubt{{"Runs", runs, t.failed > 0}, correctness(t)}
+	if len(t.shares) > 0 {
+		list = append(list, others(t))
+	}
 	if len(t.standIns) > 0 {
 		list = append(list, doubt{"Stood in", "kfake, an imitation in one process, stood in for Apache Kafka in " + strings.Join(t.standIns, ", ") +
 			": figures of the broker there are not Kafka’s.", true})
@@ -265,7 +290,7 @@ func doubts(in Input) []doubt {
 	if len(t.left) > 0 {
 		list = append(list, doubt{"Left out or replaced", strings.Join(t.left, "; ") + ".", false})
 	}
-	if t.judged > 0 {
+	if t.steady+t.unsteady+t.noisy > 0 {
 		list = append(list, doubt{"Steadiness", steadiness(t), false})
 	}
 	return append(list, doubt{"The machine biases", bias(in.Environment.Cores), false})
@@ -291,11 +316,28 @@ func violated(r lab.Record, broken map[string]int) {
 	}
 }
 
-func steadiness(t tally) string {
-	if t.unsteady == 0 {
-		return "All " + count(t.judged) + " runs that were judged came to a steady state."
+// others says how much of the machine went to what is no part of the runs.
+func others(t tally) doubt {
+	d := doubt{"Other work on the machine", fmt.Sprintf("Of the machine’s CPU time others (processes that are no part of a run, the kernel’s own, a hypervisor) had %s in the median run that counts, and %s at most.",
+		percent(stats.Median(t.shares)), percent(slices.Max(t.shares))), false}
+	if t.disturbed > 0 {
+		d.Grave = true
+		d.Text += " They had over 10" + nbsp + "% in " + plural(t.disturbed, "run") + ": doubt what rests on " +
+			map[bool]string{true: "it", false: "them"}[t.disturbed == 1] + "; the arms’ tables tell which arms have any. With over 20" + nbsp + "% a run is void."
 	}
-	return count(t.unsteady) + " of " + count(t.judged) + " runs that were judged came to no steady state; the arms’ tables tell which."
+	if unknown := t.counted - len(t.shares); unknown > 0 {
+		d.Text += " Of " + plural(unknown, "run") + " it is not known."
+	}
+	return d
+}
+
+func steadiness(t tally) string {
+	judged := t.steady + t.unsteady + t.noisy
+	if t.steady == judged {
+		return map[bool]string{true: "The one run that was", false: "All " + count(judged) + " runs that were"}[judged == 1] + " judged came to a steady state."
+	}
+	return "Of " + plural(judged, "run") + " that " + map[bool]string{true: "was", false: "were"}[judged == 1] + " judged " + count(t.steady) + " came to a steady state, " +
+		count(t.unsteady) + " did not, and " + count(t.noisy) + map[bool]string{true: " was", false: " were"}[t.noisy == 1] + " too noisy to tell; the arms’ tables tell which."
 }
 
 func bias(cores int) string {

@@ -269,7 +269,7 @@ func TestWhatWasReplacedBrokenVoidOrFailedIsSaid(t *testing.T) {
 	in.Findings[1].Void = append(in.Findings[1].Void, lab.Record{Experiment: "E1", Arm: "monolith", Block: 6, Void: "an invariant was broken", Violations: map[string]int{"I3": 2}})
 	doc := parse(t, render(t, in, "doubts.html"))
 	doubts := inside(all(doc, "dl", "doubts")[0])
-	for _, want := range []string{"2 void, 1 failed", "Invariants were broken: I3 in 1 run", "stood in for Apache Kafka in E1 split-kafka", "E9: RabbitMQ is not installed here", "Two cores favour the monolith", "no steady state"} {
+	for _, want := range []string{"2 void, 1 failed", "Invariants were broken: I3 in 1 run", "stood in for Apache Kafka in E1 split-kafka", "E9: RabbitMQ is not installed here", "Two cores favour the monolith", "did not, and"} {
 		if !strings.Contains(doubts, want) {
 			t.Errorf("%q is missing in %q", want, doubts)
 		}
@@ -282,6 +282,72 @@ func TestWhatWasReplacedBrokenVoidOrFailedIsSaid(t *testing.T) {
 	}
 	if crossed := all(byID(doc, "E1"), "g", "void"); len(crossed) == 0 {
 		t.Error("no void run is crossed out in the charts")
+	}
+}
+
+func TestRunsThatOthersDisturbedAndUnsteadyOnesAreCounted(t *testing.T) {
+	f := inventTax()
+	for i, state := range []lab.Steadiness{{Steady: true}, {Steady: true}, {}, {Noisy: true}, {Noisy: true}, {Noisy: true}} {
+		for _, arm := range f.Arms[:2] {
+			f.Records[arm.Name][i].Steadiness = &state
+		}
+		f.Records["split-kafka-pg"][i].Steadiness = nil
+	}
+	doubts := func() string {
+		return inside(all(byID(parse(t, render(t, Input{Findings: []*lab.Findings{f}}, "disturbed.html")), "verdicts"), "dl", "doubts")[0])
+	}
+	if text := doubts(); !strings.Contains(text, "had 4.1 % in the median run") || strings.Contains(text, "doubt what rests") {
+		t.Errorf("without disturbance: %s", text)
+	}
+	r := &f.Records["split-kafka"][4]
+	r.Others, r.Disturbed = map[string]lab.Others{"window": {Rest: 0.13, Stolen: 0.02}}, "others had 15 % of the machine"
+	f.Records["split-kafka"][5].Others = nil
+	text := doubts()
+	for _, want := range []string{"and 15.0 % at most", "They had over 10 % in 1 run: doubt what rests on it", "Of 1 run it is not known",
+		"Of 12 runs that were judged 4 came to a steady state, 2 did not, and 6 were too noisy to tell"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in %q", want, text)
+		}
+	}
+	for i, want := range []string{"2\u00a0steady, 1\u00a0not, 3\u00a0too noisy", "2\u00a0steady, 1\u00a0not, 3\u00a0too noisy", missing} {
+		if row := newArmRow(f, i, f.Arms[i]); row.Steadiness != want || row.Disturbed != b2i(i == 1) {
+			t.Errorf("%s: %+v, want %q", row.Name, row, want)
+		}
+	}
+}
+
+func TestOneRunIsOne(t *testing.T) {
+	f := invent(lab.Experiment{ID: "E0", Title: "null", Metrics: []lab.Metric{total}}, lab.Profile{Name: "quick", Runs: 1}, []lab.Arm{arm("monolith", "monolith")}, 3)
+	f.Failed = []lab.Record{{Arm: "monolith", Violations: map[string]int{"I3": 1}}}
+	page := inside(parse(t, render(t, Input{Findings: []*lab.Findings{f}}, "one.html")))
+	for _, want := range []string{"1 run counts; 0 void", "1 arm, 1 run that counts", "The one run that was judged came to a steady state", "1 run, 0 void", "I3 broken 1 time"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is missing", want)
+		}
+	}
+	if at := regexp.MustCompile(`\b1 (runs|times|arms)\b`).FindStringIndex(page); at != nil {
+		t.Errorf("one of many: %s", page[max(0, at[0]-60):at[1]+20])
+	}
+}
+
+func TestTheDateSpansAllSessions(t *testing.T) {
+	at := func(day, hour, minute int) time.Time { return time.Date(2026, 11, day, hour, minute, 0, 0, time.UTC) }
+	run := lab.Record{Started: at(24, 14, 10), Seconds: 60}
+	for name, c := range map[string]struct {
+		in   Input
+		want string
+	}{
+		"sessions about runs": {Input{Findings: []*lab.Findings{{Records: map[string][]lab.Record{"a": {run}}}}, Environment: lab.Environment{Sessions: []lab.Session{
+			{Started: at(24, 14, 0), Ended: at(24, 14, 30)}, {Started: at(25, 9, 0), Ended: at(25, 10, 5)},
+		}}}, "24 November 2026, 14:00 to 25 November, 10:05 UTC"},
+		"a session that goes on": {Input{Findings: []*lab.Findings{{Records: map[string][]lab.Record{"a": {run}}}}, Environment: lab.Environment{
+			Sessions: []lab.Session{{Started: at(24, 14, 0)}}}}, "24 November 2026, 14:00–14:11 UTC"},
+		"only void runs": {Input{Findings: []*lab.Findings{{Void: []lab.Record{run}}}}, "24 November 2026, 14:10–14:11 UTC"},
+		"nothing":        {Input{}, "no run was made"},
+	} {
+		if got := made(c.in); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 

@@ -63,6 +63,8 @@ func stripRow(f *lab.Findings, m lab.Metric, arm lab.Arm, series int) chart.Stri
 		tip := fmt.Sprintf("%s, block %d: %s %s", arm.Name, r.Block, number(v), m.Unit)
 		if r.Void != "" {
 			tip += "; void: " + r.Void
+		} else if r.Disturbed != "" {
+			tip += "; to be doubted: " + r.Disturbed
 		}
 		row.Dots = append(row.Dots, chart.Dot{Value: v, Void: r.Void != "", Tip: tip})
 	}
@@ -78,8 +80,8 @@ func describe(rows []chart.StripRow, unit string) string {
 				void++
 			}
 		}
-		told = append(told, fmt.Sprintf("%s: median %s %s (%s), %d runs, %d void.",
-			r.Label, number(r.Median), unit, interval(r.Low, r.High, r.Median), len(r.Dots)-void, void))
+		told = append(told, fmt.Sprintf("%s: median %s %s (%s), %s, %d void.",
+			r.Label, number(r.Median), unit, interval(r.Low, r.High, r.Median), plural(len(r.Dots)-void, "run"), void))
 	}
 	return strings.Join(told, " ")
 }
@@ -138,7 +140,7 @@ func refused(f *lab.Findings) *lab.Table {
 			why = "failed: " + r.Failed
 		}
 		for _, id := range slices.Sorted(maps.Keys(r.Violations)) {
-			why += fmt.Sprintf("; %s broken %d times", id, r.Violations[id])
+			why += "; " + id + " broken " + plural(r.Violations[id], "time")
 		}
 		for _, told := range r.Told[:min(3, len(r.Told))] {
 			why += "; " + told

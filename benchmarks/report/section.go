@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"strings"
@@ -31,7 +32,8 @@ type armRow struct {
 	Key                   template.HTML
 	Name, Label, Topology string
 	Kfake, Baseline       bool
-	N, Steady             string
+	N, Steadiness         string
+	Disturbed             int
 	Void, Failed          int
 }
 
@@ -73,18 +75,12 @@ func newSection(f *lab.Findings) section {
 }
 
 func newArmRow(f *lab.Findings, i int, arm lab.Arm) armRow {
-	row := armRow{Key: chart.Key(i), Name: arm.Name, Label: arm.Label, Topology: arm.Topology, Kfake: arm.Kfake, Baseline: i == 0,
-		N: count(len(f.Records[arm.Name])), Steady: missing}
-	judged, steady := 0, 0
+	row := armRow{Key: chart.Key(i), Name: arm.Name, Label: arm.Label, Topology: arm.Topology, Kfake: arm.Kfake, Baseline: i == 0, N: count(len(f.Records[arm.Name]))}
+	var t tally
 	for _, r := range f.Records[arm.Name] {
-		if r.Steadiness != nil {
-			judged++
-			steady += b2i(r.Steadiness.Steady)
-		}
+		t.add(r)
 	}
-	if judged > 0 {
-		row.Steady = count(steady) + " of " + count(judged)
-	}
+	row.Steadiness, row.Disturbed = t.states(), t.disturbed
 	for _, r := range f.Void {
 		row.Void += b2i(r.Arm == arm.Name)
 	}
@@ -92,6 +88,20 @@ func newArmRow(f *lab.Findings, i int, arm lab.Arm) armRow {
 		row.Failed += b2i(r.Arm == arm.Name)
 	}
 	return row
+}
+
+// states are the runs by how steady they were: 4 steady, 1 not, 1 too noisy.
+func (t tally) states() string {
+	var parts []string
+	for _, state := range []struct {
+		n    int
+		name string
+	}{{t.steady, "steady"}, {t.unsteady, "not"}, {t.noisy, "too noisy"}} {
+		if state.n > 0 {
+			parts = append(parts, count(state.n)+nbsp+state.name)
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), missing)
 }
 
 // plane draws a figure of an experiment's conclusion. Curves whose labels begin with an arm’s get its colour and marker. Many long curves would cover

@@ -215,7 +215,7 @@ func spectrumRows(t *lab.Table, key string, all []pooled) *lab.Table {
 	if t == nil {
 		t = &lab.Table{Title: "Distributions, all counted runs pooled",
 			Columns: []string{"of", "arm", "n", "runs", "p50, ms", "p90, ms", "p99, ms", "p99.9, ms", "max, ms"},
-			Note: "Response time is done − intended, service time done − sent, lateness sent − intended: what the generator itself was late. " +
+			Note: "Response time is done − intended, service time done − sent, lateness sent − intended: what the generator itself was late; scheduled are requests with an instant of their own, by which it is judged. " +
 				"A dash stands where there are too few observations."}
 	}
 	for _, p := range all {

@@ -179,7 +179,8 @@ func TestWhatCannotBeLoadedIsToldInOneLine(t *testing.T) {
 	}{
 		"nobody listens":    {[]string{"-target", nobody.URL}, process.Failed, "does not answer as a Kerf does"},
 		"no tokens":         {[]string{"-target", clockAt("1")}, process.Failed, "grants no tokens"},
-		"another flag":      {[]string{"-rat", "1"}, process.Misuse, "-rat"},
+		"another flag":      {[]string{"-rat", "1"}, process.Misuse, "flag provided but not defined: -rat"},
+		"no number":         {[]string{"-rate", "x"}, process.Misuse, "invalid value \"x\""},
 		"an argument":       {[]string{"now"}, process.Misuse, `"now" is no flag`},
 		"another mix":       {[]string{"-mix", "eating"}, process.Misuse, "standard, ordering, browsing"},
 		"no rate":           {[]string{"-rate", "0"}, process.Misuse, "must be positive"},
@@ -193,8 +194,8 @@ func TestWhatCannotBeLoadedIsToldInOneLine(t *testing.T) {
 		"no certificates":   {[]string{"-ca", os.DevNull}, process.Misuse, "no certificate"},
 	} {
 		r := runWith(t.Context(), c.args...)
-		if r.status != c.status || r.err == nil || !strings.Contains(r.err.Error(), c.told) || strings.Contains(r.err.Error(), "\n") || r.stdout != "" {
-			t.Errorf("%s: %d, %v, told %q", name, r.status, r.err, r.stdout)
+		if r.status != c.status || r.err == nil || !strings.Contains(r.err.Error(), c.told) || strings.Contains(r.err.Error(), "\n") || r.stdout != "" || c.status == process.Misuse && r.stderr != "" {
+			t.Errorf("%s: %d, %v, told %q %q", name, r.status, r.err, r.stdout, r.stderr)
 		}
 	}
 	r := runWith(t.Context(), "-h")

@@ -34,9 +34,10 @@ func (m misuse) Unwrap() error { return m.error }
 
 func misused(format string, args ...any) error { return misuse{fmt.Errorf(format, args...)} }
 
+// parse reads the flags. What is wrong with them is told in one line, as every error is; -h tells all of them on stderr.
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.target, "target", "http://127.0.0.1:8080", "`URL` of the deployment")
 	flags.StringVar(&o.mix, "mix", "standard", "what is done: "+strings.Join(mixNames(), ", "))
 	flags.Float64Var(&o.rate, "rate", 20, "open loop: journeys per second")
@@ -58,6 +59,9 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.ca, "ca", "", "`file` of the certificates that https is to be trusted by, instead of the machine's")
 	flags.StringVar(&o.json, "json", "", "write what was measured into this `file`, too")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stderr, "Usage: go run ./benchmarks load [flags]\n\n")
+		flags.SetOutput(stderr)
+		flags.PrintDefaults()
 		return o, err
 	} else if err != nil {
 		return o, misuse{err}

@@ -38,7 +38,8 @@ type Report struct {
 	Failed      int64   `json:"failed"`
 	// FirstFailure tells why the first journey failed that did, in the warm-up too.
 	FirstFailure string `json:"first_failure,omitempty"`
-	// Ops are response times by what was asked, from when a request was intended; All are all requests, Lateness how much later than intended they were sent.
+	// Ops are response times by what was asked, from when a request was intended; All are all requests. Lateness is how much later than intended
+	// those were sent that had an instant of their own: one that follows another at once is never late.
 	Ops      []Op `json:"ops"`
 	All      Op   `json:"all"`
 	Lateness Op   `json:"lateness"`
@@ -79,7 +80,7 @@ func (r *Report) measure(s load.Snapshot) {
 	}
 	all := s.All()
 	r.All = Op{Count: all.Count, Failed: all.Failed, Milliseconds: load.Percentiles(all.Response)}
-	r.Lateness = Op{Count: all.Lateness.TotalCount(), Milliseconds: load.Percentiles(all.Lateness)}
+	r.Lateness = Op{Count: all.Scheduled.TotalCount(), Milliseconds: load.Percentiles(all.Scheduled)}
 	place := s.Ops[string(town.Place)]
 	if r.Orders = place.Count - place.Failed; r.Orders > 0 {
 		r.GeneratorCPU = r.cpu.Seconds() * 1000 / float64(r.Orders)
