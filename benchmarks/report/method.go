@@ -31,5 +31,7 @@ func method(all []*lab.Findings) []step {
 		{"Percentiles need observations: no p99 of fewer than 300, no p99.9 of fewer than 3,000.", ""},
 		{"The interval of a ratio of medians is a bootstrap over blocks, 10,000 times, 95 %; Holm’s method widens it where several arms are compared with one baseline.", "Efron, 1979; Holm, 1979"},
 		{"“Different” means: the interval excludes 1 and the ratio leaves 0.95 to 1.05. It is said of one metric: Holm’s method is over the arms, not over the metrics, so that of twenty metrics one may differ by chance, and a verdict rests on those that its hypothesis names. E0 checks that this finds what is there and does not find what is not.", ""},
+		{"A hypothesis is judged by whole intervals: a part of it is supported if the interval lies within what was expected, refuted if it lies without, and else undecided; with fewer than five runs too. " +
+			"All parts together are supported, or refuted, if each of them is; partly supported if some part is; and undecided otherwise.", ""},
 	}
 }
