@@ -22,7 +22,26 @@ func blastShown(f *lab.Findings, c lab.Conclusion) lab.Conclusion {
 			"held against the invariants after each run, the acknowledged and the doubtful.",
 		"A page is answered without the parts whose module is away; the whole page is one with nothing missing.",
 		"Each endpoint is asked at its own instants over connections that are kept. A connection that the dead process had is made anew once, as browsers do.")
+	c.Remarks = append(c.Remarks, notMade(f)...)
 	return c
+}
+
+// notMade tells, of arms in which they happened, why calls between modules were not made: where they fail for longer than the victim is away, this says
+// whether a breaker held them up or a connection that was not tried again yet.
+func notMade(f *lab.Findings) (remarks []string) {
+	for _, arm := range f.Arms {
+		none, open := resultOf(f, arm.Name, unreachable.Name), resultOf(f, arm.Name, broken.Name)
+		if none == nil || open == nil || none.Median+open.Median == 0 {
+			continue
+		}
+		remarks = append(remarks, fmt.Sprintf("%s: %s calls between modules were not made because there was no connection, %s because of an open breaker (medians, n = %d).",
+			sentence(arm.Label), amount(none), amount(open), none.N))
+	}
+	if len(remarks) > 0 {
+		remarks = append(remarks, "A module that calls another over gRPC tries to connect again after 0.1 s, then after 0.16 s, and so on up to a second. So its calls can fail for up to a "+
+			"second after the other one is back, while the gateway, which connects when it has something to pass on, finds it at once.")
+	}
+	return remarks
 }
 
 // blastTable tells what each endpoint lost.

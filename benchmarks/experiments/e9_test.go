@@ -109,6 +109,19 @@ func TestNoNameForMachinesIsShown(t *testing.T) {
 	}
 }
 
+func TestItIsToldWhyCallsWereNotMade(t *testing.T) {
+	p := plant(blast(), everything)
+	values := losses(lab.Arm{Name: "restaurants-killed"}, 2, 0)
+	values[unreachable.Name], values[broken.Name] = 30, 0
+	c := blast().Conclude(p.runs("restaurants-killed", 6, values).findings())
+	if all := strings.Join(c.Remarks, "\n"); !strings.Contains(all, "no connection, 0 (0–0) because of an open breaker (medians, n = 6)") {
+		t.Error(all)
+	}
+	if c := blast().Conclude(killedRuns(t, 1.5, 0)); strings.Contains(strings.Join(c.Remarks, "\n"), "breaker") {
+		t.Error("nobody counted calls that were not made")
+	}
+}
+
 func TestARunTellsWhatWasLost(t *testing.T) {
 	g := newGoodput(time.Unix(1000, 0), bin)
 	killed := g.began.Add(3 * time.Second)
