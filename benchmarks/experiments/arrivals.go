@@ -8,8 +8,8 @@ import (
 	"kerf/benchmarks/load"
 )
 
-// span is the time in which the number of arrivals is fixed.
-const span = 5 * time.Second
+// span is the time in which the number of arrivals is fixed: short enough to go into every warm-up and window a whole number of times.
+const span = 2500 * time.Millisecond
 
 // steadied is a Poisson process of which it is known how many come in each span: within one, the arrivals are independent and uniform, as those of a Poisson
 // process with that many are. Ten seconds of a true one at eight a second bring 80 give or take 9, and with fewer orders what a process uses anyway weighs

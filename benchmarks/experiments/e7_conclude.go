@@ -24,16 +24,16 @@ func concludeFormats(f *lab.Findings) lab.Conclusion {
 	}
 	n := resultOf(f, codec.Protobuf, formatBytes.Name).N
 	outcomes := []lab.Outcome{enough(n, leftOfBytes.judge(bytes)), enough(n, leftOfCPU.judge(cpu))}
-	verdict := fmt.Sprintf("Protobuf takes %s the bytes of JSON and %s its CPU to write and read an event", times(bytes), times(cpu))
+	verdict := fmt.Sprintf("Protobuf takes %s the bytes of JSON and %s its CPU to write and read an event, n = %d", times(bytes), times(cpu), n)
 	if order, blocks := between(f, "split-"+codec.JSON, "split-"+codec.Protobuf, totalPerOrder.Name); blocks > 0 {
 		outcomes = append(outcomes, enough(blocks, leftOfOrder.judge(order)))
-		verdict += fmt.Sprintf("; on the bus of a whole split it leaves %s of the CPU per order", times(order))
+		verdict += fmt.Sprintf("; on the bus of a whole split it leaves %s of the CPU per order, n = %d", times(order), blocks)
 	} else {
 		outcomes = append(outcomes, lab.Undecided)
 		verdict += "; end to end nothing was measured that counts"
 	}
 	return lab.Conclusion{
-		Outcome: together(outcomes), Verdict: foreword(f) + fmt.Sprintf("%s, n = %d.", verdict, n), Remarks: formatRemarks(f),
+		Outcome: together(outcomes), Verdict: foreword(f) + verdict + ".", Remarks: formatRemarks(f),
 		Tables: []lab.Table{sizes(f)},
 	}
 }
@@ -46,14 +46,6 @@ func between(f *lab.Findings, base, arm, metric string) (ratio stats.Ratio, bloc
 		return ratio, 0
 	}
 	return ratio, len(pairs)
-}
-
-// enough is an outcome, if there are runs enough to decide anything.
-func enough(runs int, outcome lab.Outcome) lab.Outcome {
-	if runs < stats.Fewest {
-		return lab.Undecided
-	}
-	return outcome
 }
 
 // seedOfRatios makes the same runs give the same intervals.

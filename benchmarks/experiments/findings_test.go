@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"kerf/benchmarks/lab"
@@ -30,8 +32,8 @@ var everything = lab.Setting{Profile: lab.Quick, Source: "../..", Kafka: true, R
 func (p *planted) runs(arm string, n int, values map[string]float64) *planted {
 	for block := range n {
 		noisy := map[string]float64{}
-		for metric, v := range values {
-			noisy[metric] = v * (1 + p.noise*p.random.NormFloat64())
+		for _, metric := range slices.Sorted(maps.Keys(values)) {
+			noisy[metric] = values[metric] * (1 + p.noise*p.random.NormFloat64())
 		}
 		p.started = p.started.Add(time.Second)
 		p.records[arm] = append(p.records[arm], lab.Record{Arm: arm, Block: block + 1, Attempt: 1, Started: p.started, Values: noisy})

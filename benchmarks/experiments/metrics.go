@@ -18,6 +18,8 @@ var (
 	pss               = lab.Metric{Name: "pss_mib", Label: "memory (PSS) of modules, broker and database", Unit: "MiB", Headline: true}
 	processes         = lab.Metric{Name: "processes", Label: "processes", Neutral: true}
 	idleCPU           = lab.Metric{Name: "idle_cpu", Label: "CPU when nothing happens", Unit: "ms/s"}
+	idlePerOrder      = lab.Metric{Name: "idle_ms_per_order", Label: "of that, used when nothing happens too", Unit: "ms"}
+	netPerOrder       = lab.Metric{Name: "net_ms_per_order", Label: "CPU of modules per order, less what they use when nothing happens", Unit: "ms"}
 	ordersPerSecond   = lab.Metric{Name: "orders_per_second", Label: "orders placed", Unit: "1/s", Neutral: true}
 	errorsPer1000     = lab.Metric{Name: "errors_per_1000", Label: "failed requests of 1,000"}
 	latenessP99       = lab.Metric{Name: "lateness_p99_ms", Label: "generator's lateness, p99", Unit: "ms", Neutral: true}

@@ -3,6 +3,7 @@ package experiments
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,12 +58,41 @@ func number(v float64) string {
 // percent writes a share: 15 %.
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 3, 64) + " %" }
 
-// foreword are the first words of a verdict where something stood in for what was asked for, or was left out; "" where all is there.
+// foreword are the first words of a verdict where something stood in for what was asked for, or was left out; "" where all is there. Runs that are missing
+// are no part of it: soFar tells of them.
 func foreword(f *lab.Findings) string {
-	if len(f.Notes) == 0 {
+	var notes []string
+	for _, note := range f.Notes {
+		if !f.Incomplete || !strings.HasPrefix(note, incomplete) {
+			notes = append(notes, strings.TrimRight(note, ". "))
+		}
+	}
+	if len(notes) == 0 {
 		return ""
 	}
-	return sentence(strings.Join(f.Notes, "; ")) + ". "
+	return sentence(strings.Join(notes, "; ")) + ". "
+}
+
+// incomplete is how the laboratory's own note begins that says which runs are missing.
+const incomplete = "Incomplete:"
+
+// lacking says that one of the arms, on which a verdict rests, has too few runs that count to decide anything.
+func lacking(f *lab.Findings, arms ...string) bool {
+	return slices.ContainsFunc(arms, func(arm string) bool { return len(f.Records[arm]) < stats.Fewest })
+}
+
+// soFar begins a verdict that some of the arms have too few runs for, and says which; "" if all have enough.
+func soFar(f *lab.Findings, arms ...string) string {
+	var few []string
+	for _, arm := range arms {
+		if lacking(f, arm) {
+			few = append(few, fmt.Sprintf("%s: %d", arm, len(f.Records[arm])))
+		}
+	}
+	if len(few) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Undecided, since fewer than %d runs count (%s). ", stats.Fewest, strings.Join(few, ", "))
 }
 
 // sentence begins a text with a capital letter.
@@ -93,19 +123,44 @@ func (b band) judge(r stats.Ratio) lab.Outcome {
 	return lab.Undecided
 }
 
-// together is what several outcomes make of one hypothesis.
+// enough is an outcome, if there are runs enough to decide anything.
+func enough(runs int, outcome lab.Outcome) lab.Outcome {
+	if runs < stats.Fewest {
+		return lab.Undecided
+	}
+	return outcome
+}
+
+// against says what became of a ratio that was expected to lie in the band.
+func (b band) against(r stats.Ratio) string {
+	switch b.judge(r) {
+	case lab.Supported:
+		return "as expected"
+	case lab.Refuted:
+		if r.Low > b.High {
+			return "more than expected"
+		}
+		return "less than expected"
+	}
+	return "not decided"
+}
+
+// together is what several outcomes make of one hypothesis: it is supported, or refuted, if all its parts are; partly supported if some part is; and
+// undecided otherwise, for what was not decided may still be either.
 func together(outcomes []lab.Outcome) lab.Outcome {
 	count := map[lab.Outcome]int{}
 	for _, o := range outcomes {
 		count[o]++
 	}
 	switch n := len(outcomes); {
-	case n == 0 || count[lab.Undecided] == n:
+	case n == 0:
 		return lab.Undecided
 	case count[lab.Supported] == n:
 		return lab.Supported
-	case count[lab.Supported]+count[lab.Partly] == 0:
+	case count[lab.Refuted] == n:
 		return lab.Refuted
+	case count[lab.Supported]+count[lab.Partly] > 0:
+		return lab.Partly
 	}
-	return lab.Partly
+	return lab.Undecided
 }

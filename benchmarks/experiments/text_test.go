@@ -34,7 +34,8 @@ func TestOutcomesTogether(t *testing.T) {
 	}{
 		{nil, lab.Undecided}, {[]lab.Outcome{lab.Undecided, lab.Undecided}, lab.Undecided}, {[]lab.Outcome{lab.Supported, lab.Supported}, lab.Supported},
 		{[]lab.Outcome{lab.Supported, lab.Refuted}, lab.Partly}, {[]lab.Outcome{lab.Supported, lab.Undecided}, lab.Partly},
-		{[]lab.Outcome{lab.Refuted, lab.Undecided}, lab.Refuted},
+		{[]lab.Outcome{lab.Refuted, lab.Undecided}, lab.Undecided}, {[]lab.Outcome{lab.Refuted, lab.Partly, lab.Undecided}, lab.Partly},
+		{[]lab.Outcome{lab.Refuted, lab.Refuted}, lab.Refuted},
 	} {
 		if got := together(c.of); got != c.want {
 			t.Errorf("%v together are %s, want %s", c.of, got, c.want)

@@ -34,6 +34,8 @@ type drive struct {
 	Burn float64
 	// Idle is for how long the topology is left alone at the end, to see what it uses then; 0 leaves that out.
 	Idle time.Duration
+	// Pour is for how long, at most, messages are carried through Apache Kafka before the warm-up, see warmBroker; 0 leaves that out.
+	Pour time.Duration
 	// Count has calls and events counted, by the metrics of the processes.
 	Count bool
 	// Beside runs beside the window, from its beginning, and is waited for. Its context ends with the window.
@@ -134,6 +136,11 @@ func open(ctx context.Context, t *lab.Trial, d drive) (_ *site, err error) {
 	if s.watch, err = s.stand.Watch(); err != nil {
 		return s, err
 	}
+	if d.Pour > 0 {
+		if err = s.warmBroker(ctx, d.Pour); err != nil {
+			return s, err
+		}
+	}
 	t.Record.Facts["generator's scheduling"] = "before all other processes (SCHED_FIFO)"
 	if prefer(true) != nil {
 		t.Record.Facts["generator's scheduling"] = "as all other processes, since this user may not change it"
@@ -233,9 +240,20 @@ func (s *site) idle(ctx context.Context, for_ time.Duration) error {
 	if err != nil {
 		return err
 	}
-	used := w.CPU[usage.Modules] + w.CPU[usage.Planted] + w.CPU[usage.Broker] + w.CPU[usage.Database]
-	s.trial.Record.Values[idleCPU.Name] = 1000 * used / w.Seconds
+	idled(s.trial.Record, w)
 	return nil
+}
+
+// idled tells what was used while nothing happened, per second, and what of the CPU per order that is: the fewer orders there are, the more of what time
+// costs is booked on each.
+func idled(record *lab.Record, w usage.Window) {
+	modules := 1000 * (w.CPU[usage.Modules] + w.CPU[usage.Planted]) / w.Seconds
+	all := modules + 1000*(w.CPU[usage.Broker]+w.CPU[usage.Database])/w.Seconds
+	record.Values[idleCPU.Name] = all
+	if rate := record.Values[ordersPerSecond.Name]; rate > 0 {
+		record.Values[idlePerOrder.Name] = all / rate
+		record.Values[netPerOrder.Name] = record.Values[modulesPerOrder.Name] - modules/rate
+	}
 }
 
 // close ends the topology, however the run went.
