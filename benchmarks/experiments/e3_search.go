@@ -162,7 +162,7 @@ func (k *kneeRun) step(ctx context.Context, rate float64) (borne bool, err error
 // worthless says why a step does not count, "" if it does. One that was borne lies below the knee, where the rules of all runs hold; one that was not may
 // have made the generator late by itself.
 func worthless(m measured, borne bool) string {
-	if due := ordersDue(m); due < fewestOrders {
+	if due := m.Load.Arrivals; due < fewestOrders { // all that came: beyond the knee some are not placed before the window ends
 		return fmt.Sprintf("%d orders came in the longest window of a step, where %d are needed", due, fewestOrders)
 	}
 	part := &lab.Record{Others: map[string]lab.Others{"": lab.OthersIn(m.Usage)}, Overload: !borne}
