@@ -77,11 +77,14 @@ func concludeKnee(f *lab.Findings) lab.Conclusion {
 		c := undecided(f, "the knees of monolith and split are not both known")
 		return kneeShown(f, c)
 	}
-	c := lab.Conclusion{Outcome: enough(apart.N, lowered.judge(ratio))}
+	c := lab.Conclusion{Outcome: lowered.judge(ratio)}
 	if c.Outcome == lab.Undecided && ratio.Different && ratio.High < 1 {
 		c.Outcome = lab.Partly // lower it is; by how much is not certain enough
 	}
-	c.Verdict = foreword(f) + fmt.Sprintf("At least 99 %% of the orders are in time up to %s in the monolith and up to %s in a process per module: %s, n = %d.",
+	if lacking(f, "monolith", "split-kafka") {
+		c.Outcome = lab.Undecided
+	}
+	c.Verdict = foreword(f) + soFar(f, "monolith", "split-kafka") + fmt.Sprintf("At least 99 %% of the orders are in time up to %s in the monolith and up to %s in a process per module: %s, n = %d.",
 		perSecond(base), perSecond(apart), times(ratio), apart.N)
 	return kneeShown(f, c)
 }

@@ -43,6 +43,15 @@ func TestAKneeThatIsSurelyLoweredByAnUnsureShareSupportsItPartly(t *testing.T) {
 	}
 }
 
+func TestKneesOfFewRunsDecideNothing(t *testing.T) {
+	for _, rate := range []float64{50, 90} {
+		c := knee().Conclude(plant(knee(), everything).runs("monolith", 6, kneeAt(100)).runs("split-kafka", 3, kneeAt(rate)).findings())
+		if c.Outcome != lab.Undecided || !strings.Contains(c.Verdict, "split-kafka: 3") {
+			t.Errorf("%s: %s", c.Outcome, c.Verdict)
+		}
+	}
+}
+
 func TestWithoutOneOfTheKneesNothingIsDecidedAndWhatIsKnownIsShown(t *testing.T) {
 	for _, f := range []*lab.Findings{
 		{}, plant(knee(), everything).findings(), plant(knee(), everything).runs("monolith", 6, kneeAt(100)).findings(),

@@ -152,25 +152,30 @@ const sparedLoss = 0.1
 // concludeBlast judges E9.
 func concludeBlast(f *lab.Findings) lab.Conclusion {
 	whole := resultOf(f, "monolith", lostAll.Name)
-	var told []string
-	outcomes := []lab.Outcome{}
+	var told, arms []string
+	var outcomes []lab.Outcome
 	for _, arm := range f.Arms {
+		arms = append(arms, arm.Name)
 		spared, needing := resultOf(f, arm.Name, lostSpared.Name), resultOf(f, arm.Name, lostNeeded.Name)
-		if arm.Name == "monolith" || spared == nil || needing == nil {
+		if spared == nil {
+			continue // nothing measured, or nothing to spare: the monolith, the gateway
+		}
+		outcomes = append(outcomes, sparing(spared))
+		if needing == nil {
+			told = append(told, fmt.Sprintf("with %s killed, which none of them needs, they lose %s", victim(arm), amount(spared)))
 			continue
 		}
 		told = append(told, fmt.Sprintf("with %s killed, what needs it loses %s, all else %s", victim(arm), amount(needing), amount(spared)))
-		outcomes = append(outcomes, enough(spared.N, sparing(spared)))
 	}
 	if whole == nil || len(told) == 0 {
 		return blastShown(f, undecided(f, "not both the monolith's and a split's runs count"))
 	}
-	outcomes = append(outcomes, enough(whole.N, losesAll(f)))
-	verdict := fmt.Sprintf("The monolith killed, each endpoint loses %s of ten seconds", amount(whole))
-	for _, t := range told {
-		verdict += "; " + t
+	outcome := together(append(outcomes, losesAll(f)))
+	if lacking(f, arms...) {
+		outcome = lab.Undecided
 	}
-	return blastShown(f, lab.Conclusion{Outcome: together(outcomes), Verdict: foreword(f) + verdict + fmt.Sprintf(" (medians, n = %d).", whole.N)})
+	verdict := fmt.Sprintf("The monolith killed, each endpoint loses %s of ten seconds; %s (medians, n = %d).", amount(whole), strings.Join(told, "; "), whole.N)
+	return blastShown(f, lab.Conclusion{Outcome: outcome, Verdict: foreword(f) + soFar(f, arms...) + verdict})
 }
 
 // sparing judges whether what needs nothing of the victim goes on.

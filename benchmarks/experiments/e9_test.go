@@ -58,6 +58,41 @@ func TestWhenNothingIsLostByAnybodyTheMonolithsLossIsRefuted(t *testing.T) {
 	}
 }
 
+func TestAKilledBrokerThatNoEndpointNeedsIsJudgedByWhatTheyLose(t *testing.T) {
+	full := everything
+	full.Profile = lab.Full
+	arms, _, err := blast().Arms(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lost, want := range map[float64]lab.Outcome{0: lab.Supported, 0.9: lab.Partly} {
+		p := plant(blast(), full)
+		for _, arm := range arms {
+			values := losses(arm, 1.5, 0)
+			switch victim(arm) {
+			case "gateway":
+				delete(values, lostSpared.Name)
+			case broker:
+				delete(values, lostNeeded.Name)
+				values[lostSpared.Name] = lost
+			}
+			p.runs(arm.Name, 6, values)
+		}
+		c := blast().Conclude(p.findings())
+		if c.Outcome != want || !strings.Contains(c.Verdict, "with broker killed, which none of them needs, they lose") {
+			t.Errorf("%s: %s", c.Outcome, c.Verdict)
+		}
+	}
+}
+
+func TestAnArmWithFewRunsLeavesTheBlastUndecided(t *testing.T) {
+	f := killedRuns(t, 1.5, 0)
+	f.Records["kitchen-killed"] = f.Records["kitchen-killed"][:2]
+	if c := blast().Conclude(f); c.Outcome != lab.Undecided || !strings.Contains(c.Verdict, "kitchen-killed: 2") {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+}
+
 func TestWithoutRunsNoBlastIsJudged(t *testing.T) {
 	for _, f := range []*lab.Findings{{}, plant(blast(), everything).findings()} {
 		if c := blast().Conclude(f); c.Outcome != lab.Undecided || c.Verdict == "" {
