@@ -42,3 +42,37 @@ func TestOutcomesTogether(t *testing.T) {
 		}
 	}
 }
+
+func TestTheForewordTellsWhatStoodInAndNotWhatIsMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		f    lab.Findings
+		want string
+	}{
+		"nothing":   {lab.Findings{}, ""},
+		"stand-in":  {lab.Findings{Notes: []string{kfakeStandsIn}}, sentence(kfakeStandsIn) + ". "},
+		"full stop": {lab.Findings{Notes: []string{"no broker.", noPostgres + "."}}, "No broker; " + noPostgres + ". "},
+		"missing":   {lab.Findings{Incomplete: true, Notes: []string{"Incomplete: missing 3 of 6 runs of monolith."}}, ""},
+		"both": {
+			lab.Findings{Incomplete: true, Notes: []string{kfakeStandsIn, "Incomplete: missing 3 of 6 runs of monolith (at most 2.0 ms allowed)."}},
+			sentence(kfakeStandsIn) + ". ",
+		},
+	} {
+		if got := foreword(&c.f); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestFewRunsAreNamed(t *testing.T) {
+	f := &lab.Findings{Records: map[string][]lab.Record{"a": make([]lab.Record, stats.Fewest), "b": make([]lab.Record, 1)}}
+
+	if lacking(f, "a") || !lacking(f, "a", "b") || !lacking(f, "c") {
+		t.Error("those that lack runs are others")
+	}
+	if got := soFar(f, "a"); got != "" {
+		t.Errorf("got %q", got)
+	}
+	if got := soFar(f, "a", "b", "c"); got != "Undecided, since fewer than 5 runs count (b: 1, c: 0). " {
+		t.Errorf("got %q", got)
+	}
+}
