@@ -50,7 +50,7 @@ func TestLabShortRunsOfKneeWindowAndBlast(t *testing.T) {
 		trial := again(t, base.Arm)
 		trial.Setting.Profile.Window = 4 * time.Second // at 12 orders a second, the 30 that a median takes
 		err := watchWrites(ctx, trial)
-		check(t, trial, err, readP50, toldP50, atoldP50, staleRead, staleView, lookP50)
+		check(t, trial, err, readP50, toldP50, atoldP50, staleRead, staleView, unseenShare, lookP50)
 	})
 	t.Run("blast", func(t *testing.T) {
 		arms, _, err := blastArms(base.Setting)
@@ -76,6 +76,9 @@ func TestLabShortRunsOfKneeWindowAndBlast(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.fill(killed, ready, 3*time.Second)
+		if n := k.before.Load.Arrivals; n == 0 || n >= trial.Record.Sends {
+			t.Errorf("%d of %d requests came before the kill", n, trial.Record.Sends)
+		}
 		check(t, trial, s.finish(ctx, drive{Restarts: true}), lostAll, lostNeeded, readyAfter)
 		for _, e := range watched {
 			if lost := trial.Record.Values[lostOf(e).Name]; lost == 0 {
