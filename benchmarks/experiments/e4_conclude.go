@@ -13,7 +13,10 @@ import (
 var inProcessGain = band{5, math.Inf(1)}
 
 func concludeBuses(f *lab.Findings) lab.Conclusion {
-	var told, missing []string
+	var told, missing, needed []string
+	for _, arm := range f.Arms {
+		needed = append(needed, arm.Name)
+	}
 	var outcomes []lab.Outcome
 	for _, arm := range f.Arms[min(1, len(f.Arms)):] {
 		rate := resultOf(f, arm.Name, busMessages.Name)
@@ -23,20 +26,20 @@ func concludeBuses(f *lab.Findings) lab.Conclusion {
 			continue
 		}
 		gain := inverse(ratio)
-		outcomes = append(outcomes, enough(rate.N, inProcessGain.judge(gain)))
+		outcomes = append(outcomes, inProcessGain.judge(gain))
 		told = append(told, fmt.Sprintf("%s the messages of %s, n = %d", times(gain), arm.Label, rate.N))
 	}
 	if len(told) == 0 {
 		return undecided(f, "no broker has runs that count beside those in process")
 	}
 	c := lab.Conclusion{Outcome: together(outcomes), Remarks: busRemarks(f)}
-	c.Verdict = fmt.Sprintf("%sIn process %s messages per second are handled when they are published a hundred at a time: %s.", foreword(f),
+	if lacking(f, needed...) {
+		c.Outcome = lab.Undecided
+	}
+	c.Verdict = fmt.Sprintf("%s%sIn process %s messages per second are handled when they are published a hundred at a time: %s.", foreword(f), soFar(f, needed...),
 		amountOf(resultOf(f, f.Arms[0].Name, busMessages.Name)), strings.Join(told, "; "))
 	for _, label := range missing {
 		c.Verdict += " No run counts of: " + label + "."
-		if c.Outcome == lab.Supported {
-			c.Outcome = lab.Partly
-		}
 	}
 	return c
 }

@@ -66,9 +66,13 @@ func TestBusesAreComparedByWhatTheyCarry(t *testing.T) {
 
 func TestTooFewRunsDecideNothing(t *testing.T) {
 	f := plant(buses(), everything).
-		runs("memory", 3, map[string]float64{busMessages.Name: 150_000}).runs("kafka", 3, map[string]float64{busMessages.Name: 15_000}).findings()
+		runs("memory", 3, map[string]float64{busMessages.Name: 150_000}).runs("kafka", 6, map[string]float64{busMessages.Name: 15_000}).findings()
 
-	if c := concludeBuses(f); c.Outcome != lab.Undecided || !strings.Contains(c.Verdict, "n = 3") {
+	if c := concludeBuses(f); c.Outcome != lab.Undecided || !strings.HasPrefix(c.Verdict, "Undecided, since fewer than 5 runs count (memory: 3, amqp: 0). ") {
+		t.Errorf("%s: %s", c.Outcome, c.Verdict)
+	}
+	f = plant(protocols(), everything).runs("in-process", 4, called(4, 1000)).runs("grpc", 6, called(90, 1200)).runs("json", 6, called(230, 1400)).findings()
+	if c := concludeProtocols(f); c.Outcome != lab.Undecided || !strings.Contains(c.Verdict, "(in-process: 4)") {
 		t.Errorf("%s: %s", c.Outcome, c.Verdict)
 	}
 }

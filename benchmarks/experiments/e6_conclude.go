@@ -7,6 +7,9 @@ import (
 	"kerf/benchmarks/stats"
 )
 
+// calledBy are the arms on which the verdict rests.
+var calledBy = []string{"in-process", "grpc", "json"}
+
 func concludeProtocols(f *lab.Findings) lab.Conclusion {
 	none, some := callWorks[0], callWorks[1]
 	grpc, okGRPC := ratioOf(resultOf(f, "grpc", none.cpu().Name))
@@ -18,14 +21,17 @@ func concludeProtocols(f *lab.Findings) lab.Conclusion {
 	n := resultOf(f, "grpc", none.cpu().Name).N
 	c := lab.Conclusion{
 		Outcome: together([]lab.Outcome{
-			enough(n, holds(grpc.Low > 2, grpc.High <= 2)),                          // far less in process
-			enough(blocks, holds(json.Different && json.Value > 1, json.High <= 1)), // JSON dearer than gRPC
-			enough(n, holds(worked.High < grpc.Low, worked.Low >= grpc.High)),       // the difference shrinks
+			holds(grpc.Low > 2, grpc.High <= 2),                     // far less in process
+			holds(json.Different && json.Value > 1, json.High <= 1), // JSON dearer than gRPC
+			holds(worked.High < grpc.Low, worked.Low >= grpc.High),  // the difference shrinks
 		}),
-		Verdict: fmt.Sprintf("%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. "+
-			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f),
+		Verdict: fmt.Sprintf("%s%sA call takes %s of CPU in process; over gRPC, both sides together, %s as much, and as JSON %s what gRPC takes. "+
+			"With 1 ms of work per call gRPC takes %s what the call takes in process, n = %d.", foreword(f), soFar(f, calledBy...),
 			amount(resultOf(f, "in-process", none.cpu().Name)), times(grpc), times(json), times(worked), n),
 		Remarks: protocolRemarks(f),
+	}
+	if lacking(f, calledBy...) {
+		c.Outcome = lab.Undecided
 	}
 	if table, ok := endToEnd(f); ok {
 		c.Tables = append(c.Tables, table)

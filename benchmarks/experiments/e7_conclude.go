@@ -22,20 +22,23 @@ func concludeFormats(f *lab.Findings) lab.Conclusion {
 	if !okBytes || !okCPU {
 		return undecided(f, "JSON and Protobuf were not both measured")
 	}
+	needed := []string{codec.JSON, codec.Protobuf, "split-" + codec.JSON, "split-" + codec.Protobuf}
 	n := resultOf(f, codec.Protobuf, formatBytes.Name).N
-	outcomes := []lab.Outcome{enough(n, leftOfBytes.judge(bytes)), enough(n, leftOfCPU.judge(cpu))}
+	outcomes := []lab.Outcome{leftOfBytes.judge(bytes), leftOfCPU.judge(cpu)}
 	verdict := fmt.Sprintf("Protobuf takes %s the bytes of JSON and %s its CPU to write and read an event, n = %d", times(bytes), times(cpu), n)
 	if order, blocks := between(f, "split-"+codec.JSON, "split-"+codec.Protobuf, totalPerOrder.Name); blocks > 0 {
 		outcomes = append(outcomes, enough(blocks, leftOfOrder.judge(order)))
 		verdict += fmt.Sprintf("; on the bus of a whole split it leaves %s of the CPU per order, n = %d", times(order), blocks)
 	} else {
-		outcomes = append(outcomes, lab.Undecided)
 		verdict += "; end to end nothing was measured that counts"
 	}
-	return lab.Conclusion{
-		Outcome: together(outcomes), Verdict: foreword(f) + verdict + ".", Remarks: formatRemarks(f),
-		Tables: []lab.Table{sizes(f)},
+	c := lab.Conclusion{
+		Outcome: together(outcomes), Verdict: foreword(f) + soFar(f, needed...) + verdict + ".", Remarks: formatRemarks(f), Tables: []lab.Table{sizes(f)},
 	}
+	if lacking(f, needed...) {
+		c.Outcome = lab.Undecided
+	}
+	return c
 }
 
 // between is the ratio of one arm's metric to that of another which is not the baseline, with its 95 % paired bootstrap interval, and the number of blocks
