@@ -36,7 +36,8 @@ type Result struct {
 	Ratio       *float64 `json:"ratio_to_baseline"`
 	RatioCILow  *float64 `json:"ratio_ci_low"`
 	RatioCIHigh *float64 `json:"ratio_ci_high"`
-	// Different says that the interval excludes 1 and that the ratio leaves 0.95 to 1.05.
+	// Different says that the interval excludes 1 and that the ratio leaves 0.95 to 1.05. It is said of this metric alone: Holm's method is over arms, not
+	// over metrics.
 	Different bool `json:"different"`
 	// Values are the runs' own, in the order of the blocks.
 	Values []float64 `json:"values"`

@@ -97,7 +97,11 @@ func (p *Progress) stage(e Experiment, c *course, r *Record, what string) {
 
 func (p *Progress) ended(e Experiment, c *course, r *Record, left time.Duration) {
 	runs, _ := c.done()
-	line := fmt.Sprintf("%s%s; %d of %d", head(e, c, r), yielded(e, r), runs, len(c.slots))
+	line := head(e, c, r) + yielded(e, r)
+	if r.counts() && r.Disturbed != "" {
+		line += ", but " + r.Disturbed
+	}
+	line += fmt.Sprintf("; %d of %d", runs, len(c.slots))
 	if left > 0 {
 		line += ", about " + minutes(left) + " left"
 	}

@@ -14,7 +14,7 @@ func method(all []*lab.Findings) []step {
 	effort := ""
 	if len(all) > 0 {
 		p := all[0].Setting.Profile
-		effort = fmt.Sprintf(" The %s profile asks for %s of each arm, with a window of %s after %s of warm-up, unless an experiment says otherwise.",
+		effort = fmt.Sprintf(" The %s profile asks for %s of each arm, with a window of %s after %s of warm-up, unless an experiment’s facts on the fairness sheet say otherwise.",
 			p.Name, plural(p.Runs, "run"), lasted(p.Window), lasted(p.Warmup))
 	}
 	return []step{
