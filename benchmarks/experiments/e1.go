@@ -18,7 +18,7 @@ var (
 
 // The rates of E1, in orders per second. What CPU comes with time, and not with orders, weighs twice as much on an order at the second.
 const (
-	busyRate  = 8 // which takes some 60 % of two cores where every module is a process on PostgreSQL
+	busyRate  = 8 // which takes about half of two cores where every module is a process on PostgreSQL
 	quietRate = 4
 )
 
@@ -51,7 +51,7 @@ func tax() lab.Experiment {
 func taxRun(ctx context.Context, t *lab.Trial) error {
 	window := taxWindow(t.Setting.Profile)
 	return twoRates{
-		Busy:  drive{Rate: busyRate, Window: window, Idle: 2 * time.Second, Pour: 8 * time.Second},
+		Busy:  drive{Rate: busyRate, Window: window, Idle: 2 * time.Second, Pour: 9 * time.Second},
 		Quiet: drive{Rate: quietRate, Window: window, Warmup: span},
 	}.run(ctx, t)
 }
@@ -62,7 +62,7 @@ func taxWindow(p lab.Profile) time.Duration { return p.Window * 3 / 4 }
 func taxSeconds(p lab.Profile, arm lab.Arm) float64 {
 	fixed := 5.0
 	if arm.Name != "monolith" {
-		fixed = 16 // Apache Kafka takes its time to start, to be warm and to stop
+		fixed = 18 // Apache Kafka takes its time to start, to be warm and to stop
 	}
 	return fixed + (p.Warmup + span + 2*taxWindow(p)).Seconds()
 }

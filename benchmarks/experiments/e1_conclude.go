@@ -70,8 +70,8 @@ func taxRemarks(f *lab.Findings) (remarks []string) {
 	return append(remarks,
 		"The hypothesis is judged by modules, broker and database server together, at the higher of two rates: what comes with time and not with orders is "+
 			"booked on fewer orders at a lower one, and the ratio is another there. The CPU of one order more is what remains of that at high rates.",
-		"Apache Kafka is fresh in each run, and carries some thousand messages of nobody's before the warm-up, until one costs as much as the one before: "+
-			"the age of a Java program is not the split's doing. A broker that has run for days may still take less.",
+		"Apache Kafka is fresh in each run, and carries messages of nobody's before the warm-up, for some seconds until one costs hardly less than those before: "+
+			"how young a Java program is, is not the split's doing. A broker that has run for days may still take less.",
 		"Two cores favour the monolith: the processes of a split, its broker and its database take turns where on more cores they would run side by side.")
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"gonum.org/v1/gonum/stat"
 
 	"kerf/benchmarks/usage"
 	"kerf/platform/bus"
@@ -23,8 +24,8 @@ const (
 	pourTopic      = "kerf.warming.v1"
 	pourPublishers = 8
 	pourLook       = time.Second // how often it is looked at what a message costs
-	pourFor        = 2           // looks at the least
-	// pourSteady is how much of the cost of the second before a second may save to be called steady.
+	// A message's cost is steady when the last looks, so many of them, save less than this share of what those before them cost.
+	pourLooks  = 3
 	pourSteady = 0.1
 )
 
@@ -34,7 +35,7 @@ type warmed struct {
 	Took     time.Duration
 	// First and Last are the broker's CPU per message in the first second and in the last, in milliseconds.
 	First, Last float64
-	// Steady says that the last second saved little against the one before; otherwise the time was up.
+	// Steady says that the last seconds saved little against those before; otherwise the time was up.
 	Steady bool
 }
 
@@ -102,7 +103,8 @@ func untilSteady(ctx context.Context, atMost, every time.Duration, failed <-chan
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var used float64
-	for look := 1; !w.Steady && time.Since(began) < atMost; look++ {
+	var costs []float64
+	for !w.Steady && time.Since(began) < atMost {
 		select {
 		case <-tick.C:
 		case err := <-failed:
@@ -115,11 +117,11 @@ func untilSteady(ctx context.Context, atMost, every time.Duration, failed <-chan
 			continue
 		}
 		cost := 1000 * (now - used) / float64(messages-w.Messages)
-		if w.First == 0 {
-			w.First = cost
+		costs, w.Messages, used = append(costs, cost), messages, now
+		w.First, w.Last = costs[0], cost
+		if late := len(costs) - pourLooks; late >= pourLooks {
+			w.Steady = stat.Mean(costs[late:], nil) > (1-pourSteady)*stat.Mean(costs[late-pourLooks:late], nil)
 		}
-		w.Steady = look > pourFor && cost > (1-pourSteady)*w.Last
-		w.Last, w.Messages, used = cost, messages, now
 	}
 	w.Took = time.Since(began)
 	return w, nil

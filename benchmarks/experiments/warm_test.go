@@ -10,7 +10,7 @@ import (
 
 func TestABrokerIsPouredUntilAMessageCostsNoLess(t *testing.T) {
 	var poured atomic.Int64
-	costs, looks, used := []float64{4, 2, 1, 0.95, 0.5}, 0, 0.0
+	costs, looks, used := []float64{4, 2, 1, 1, 1, 1, 1, 1, 0.5}, 0, 0.0
 	cpu := func() float64 { // each look 100 messages more
 		poured.Add(100)
 		used += costs[looks] * 100 / 1000
@@ -20,7 +20,7 @@ func TestABrokerIsPouredUntilAMessageCostsNoLess(t *testing.T) {
 
 	w, err := untilSteady(t.Context(), time.Minute, time.Millisecond, nil, &poured, cpu)
 
-	if err != nil || !w.Steady || looks != 4 || w.Messages != 400 || w.First < 3.99 || w.First > 4.01 || w.Last < 0.949 || w.Last > 0.951 {
+	if err != nil || !w.Steady || looks != 8 || w.Messages != 800 || w.First < 3.99 || w.First > 4.01 || w.Last < 0.999 || w.Last > 1.001 {
 		t.Errorf("%+v after %d looks, %v", w, looks, err)
 	}
 }
