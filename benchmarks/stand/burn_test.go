@@ -107,7 +107,7 @@ func TestABurnerCountsItsShareAndEndsWithItsVictim(t *testing.T) {
 	}
 	// Its clock, which runs on for interruptions and for its looking, agrees with its count.
 	accounted = used(t, b.cmd.Process.Pid) - accounted
-	if ratio := float64(accounted) / float64(counted); ratio < 0.95 || ratio > 1.25 {
+	if ratio := float64(accounted) / float64(counted); ratio < 0.9 || ratio > 1.4 {
 		t.Errorf("it has used %v by its clock, and counts %v", accounted, counted)
 	}
 	v.kill()
@@ -150,25 +150,27 @@ func TestLabABurnerIsPlantedBesideTheModules(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := s.Burned()
-	await(t, "the modules use nothing, or nothing is burned", func() bool {
+	await(t, "the modules use nothing", func() bool {
 		for range 20 {
 			_ = answers(t, s.URL())
 		}
-		return w.CPU(usage.Modules) > 0.2 && s.Burned()-before > 200*time.Millisecond
+		return w.CPU(usage.Modules) > 0.2
 	})
+	// Then they rest, and it comes up with them.
+	await(t, "not enough is burned", func() bool { return (s.Burned() - before).Seconds() > 0.9*w.CPU(usage.Modules) })
 
 	window, err := w.End()
 
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The window may end in the midst of a piece of work, which is not yet counted but has been used.
+	// Ticks may be off by two of 10 ms.
 	counted := (s.Burned() - before).Seconds()
-	if planted := window.CPU[usage.Planted]; planted < 0.9*counted || planted > 1.3*counted {
-		t.Errorf("%.3f s planted by their clock, and %.3f s by the burner's count", planted, counted)
-	}
-	if used := window.CPU[usage.Modules]; counted < 0.8*used-0.03 || counted > 1.1*used+0.03 {
+	if used := window.CPU[usage.Modules]; counted > 1.1*used+0.02 {
 		t.Errorf("%.3f s burned beside %.3f s of the modules, want as much", counted, used)
+	}
+	if planted := window.CPU[usage.Planted]; planted < 0.9*counted || planted > 1.4*counted {
+		t.Errorf("%.3f s planted by their clock, and %.3f s by the burner's count", planted, counted)
 	}
 	if err := s.Stop(t.Context()); err != nil {
 		t.Error(err)
