@@ -36,7 +36,7 @@ func tax() lab.Experiment {
 		},
 		Metrics: []lab.Metric{
 			totalPerOrder, modulesPerOrder, brokerPerOrder, databasePerOrder, idlePerOrder, placeP50, placeP90, approvedP50, approvedP90, pss, processes, idleCPU,
-			marginalTotal, marginalModules, quietTotal, quietModules,
+			marginalTotal, marginalModules, quietTotal, quietModules, coldMessage, warmMessage,
 			generatorPerOrder, restPerOrder, ordersPerSecond, latenessP99, errorsPer1000, missedShare,
 		},
 		Arms:     taxArms,

@@ -36,6 +36,7 @@ func (r twoRates) run(ctx context.Context, t *lab.Trial) (err error) {
 		return err
 	}
 	m.fill(t.Record)
+	s.warmed.fill(t.Record)
 	calm, err := s.load(ctx, r.Quiet)
 	if err != nil {
 		return err

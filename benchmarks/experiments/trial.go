@@ -85,6 +85,8 @@ type site struct {
 	stand *stand.Stand
 	town  *town.Town
 	watch *usage.Watcher
+	// warmed is what became of the broker before the warm-up, nil if it was left as it was.
+	warmed *warmed
 }
 
 // run makes a whole run: it starts the arm's topology, drives it, checks what became of the orders, and ends it. The trial's record is filled in.

@@ -12,6 +12,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"gonum.org/v1/gonum/stat"
 
+	"kerf/benchmarks/lab"
 	"kerf/benchmarks/usage"
 	"kerf/platform/bus"
 	"kerf/platform/bus/kafka"
@@ -32,19 +33,25 @@ const (
 // warmed is what became of a broker that was poured warm.
 type warmed struct {
 	Messages int64
-	Took     time.Duration
 	// First and Last are the broker's CPU per message in the first second and in the last, in milliseconds.
 	First, Last float64
 	// Steady says that the last seconds saved little against those before; otherwise the time was up.
 	Steady bool
 }
 
-func (w warmed) String() string {
-	ended := "steady"
-	if !w.Steady {
-		ended = "not steady yet"
+// What pouring a broker warm made of it.
+var (
+	coldMessage = lab.Metric{Name: "broker_cold_ms_per_message", Label: "broker's CPU for a message, fresh", Unit: "ms", Neutral: true}
+	warmMessage = lab.Metric{Name: "broker_warm_ms_per_message", Label: "broker's CPU for a message, poured warm", Unit: "ms", Neutral: true}
+)
+
+// fill puts it into the record.
+func (w *warmed) fill(record *lab.Record) {
+	if w == nil {
+		return
 	}
-	return fmt.Sprintf("%d messages in %s, from %s to %s ms of its CPU each, %s", w.Messages, w.Took.Round(time.Second), number(w.First), number(w.Last), ended)
+	record.Values[coldMessage.Name], record.Values[warmMessage.Name] = w.First, w.Last
+	record.Samples[coldMessage.Name], record.Samples[warmMessage.Name] = w.Messages, w.Messages
 }
 
 // warmBroker carries messages through Apache Kafka until what one costs it is steady, at most for so long. A Java program compiles what it does often
@@ -64,7 +71,8 @@ func (s *site) warmBroker(ctx context.Context, atMost time.Duration) (err error)
 		if err != nil {
 			return fmt.Errorf("warm the broker: %w", err)
 		}
-		s.trial.Record.Facts["broker warmed with"] = w.String()
+		s.warmed = &w
+		s.trial.Record.Facts["before the warm-up"] = fmt.Sprintf("messages of nobody's through Apache Kafka, for %s at most, until they cost no less", atMost)
 	}
 	return nil
 }
@@ -123,7 +131,6 @@ func untilSteady(ctx context.Context, atMost, every time.Duration, failed <-chan
 			w.Steady = stat.Mean(costs[late:], nil) > (1-pourSteady)*stat.Mean(costs[late-pourLooks:late], nil)
 		}
 	}
-	w.Took = time.Since(began)
 	return w, nil
 }
 
