@@ -174,6 +174,13 @@ func followLive(c *city) {
 	if late := c.follow(d.caller, path+"/events", "").views(-1, ""); len(late) != 1 {
 		c.Errorf("after the end %d views come", len(late))
 	}
+	d.toldOnce(path)
+	neverWentBack(c, append(first, more...))
+}
+
+// toldOnce holds the history of a delivered order against all that happened: each event is told, once.
+func (d *diner) toldOnce(path string) {
+	d.city.Helper()
 	events := []string{"orders.OrderPlaced", "orders.OrderApproved", "kitchen.TicketAccepted", "kitchen.PreparationStarted",
 		"kitchen.TicketReady", "delivery.CourierAssigned", "delivery.OrderPickedUp", "accounting.PaymentCaptured", "delivery.OrderDroppedOff", "orders.OrderDelivered"}
 	v := d.told(path, events...)
@@ -183,17 +190,22 @@ func followLive(c *city) {
 	}
 	for _, event := range events {
 		if told["kerf."+event] != 1 {
-			c.Errorf("the history tells %s %d times", event, told["kerf."+event])
+			d.city.Errorf("the history tells %s %d times", event, told["kerf."+event])
 		}
 	}
 	d.get(path, header("If-None-Match", fmt.Sprintf(`W/"%d"`, v.Sequence))).ok(304, nil)
+}
+
+// neverWentBack holds the statuses that a diner saw against the way of an order. Between topics no order is promised: the kitchen's acceptance
+// may come before the order's approval, which then is not seen. Nothing goes back.
+func neverWentBack(c *city, seen []view) {
+	c.Helper()
 	var order []string
-	for _, s := range append(first, more...) {
+	for _, s := range seen {
 		if len(order) == 0 || order[len(order)-1] != s.Status {
 			order = append(order, s.Status)
 		}
 	}
-	// Between topics no order is promised: the kitchen's acceptance may come before the order's approval, which then is not seen. Nothing goes back.
 	want := []string{"PENDING", "APPROVED", "ACCEPTED", "PREPARING", "READY", "PICKED_UP", "DELIVERED"}
 	at := -1
 	for _, status := range order {
